@@ -1,0 +1,1 @@
+export { CongError } from "./errors.ts";
