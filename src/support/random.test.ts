@@ -70,7 +70,7 @@ describe("the layout shared with the engine", () => {
   test("zero numbers are an empty array; a wrong count is refused", () => {
     expect(uniform(key, 0, 0).length).toBe(0);
     expect(normal(key, 0, 0).length).toBe(0);
-    expect(() => normal(key, 0, 2.5)).toThrow(/count must be a whole number/);
+    expect(() => normal(key, 0, 2.5)).toThrow(/count is 2.5/);
     expect(() => randomBits(key, 0, -1)).toThrow(CongError);
   });
 });
@@ -129,7 +129,7 @@ describe("distributions", () => {
     }
     expect(largest).toBeGreaterThan(2.5 * 2 ** 40);
     expect(random.integer(1)).toBe(0);
-    expect(() => random.integer(0)).toThrow(/from 1 to/);
+    expect(() => random.integer(0)).toThrow(/below is 0/);
   });
 
   test("uniform uses more than 32 bits", () => {
@@ -158,7 +158,7 @@ describe("distributions", () => {
     expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: 1000 }, (_, i) => i));
     const chosen = new Set(Array.from({ length: 100 }, () => random.choice(["x", "y"])));
     expect(chosen).toEqual(new Set(["x", "y"]));
-    expect(() => random.choice([])).toThrow(/at least one item/);
+    expect(() => random.choice([])).toThrow(/empty/);
   });
 });
 

@@ -10,6 +10,7 @@
  * Layout contract: for `count` numbers, h = ceil(count / 2) blocks; block j encrypts the counter (j, stream) into the
  * words (x0, x1); element j comes from x0 and element h + j from x1 of block j; the result is cut to `count`.
  */
+import { checkInteger, checkRange } from "./checks.ts";
 import { CongError } from "./errors.ts";
 
 /** Two unsigned 32-bit words. */
@@ -161,12 +162,12 @@ export function normal(key: RandomKey, stream: number, count: number): Float32Ar
 /**
  * The key of a seed: its low and its high 32 bits. Negative seeds count from 2^64 downwards (two's complement).
  *
- * @throws CongError `random-seed` for fractions and for numbers past 2^53, which would silently lose digits
+ * @throws CongError `BAD_ARGUMENT` for fractions and for numbers past 2^53, which would silently lose digits
  */
 export function seedKey(seed: number | bigint): RandomKey {
   if (typeof seed === "number" && !Number.isSafeInteger(seed)) {
     throw new CongError(
-      "random-seed",
+      "BAD_ARGUMENT",
       `a seed must be a whole number that is exact; got ${seed}`,
       { seed },
       "use an integer within ±2^53, or a bigint such as 123n for all 64 bits",
@@ -215,9 +216,7 @@ export class Random {
 
   /** A whole number from 0 to below - 1, each exactly equally likely; `below` is 1 to 2^53 - 1. */
   integer(below: number): number {
-    if (!Number.isSafeInteger(below) || below < 1) {
-      throw invalid("integer", "below", below, "a whole number from 1 to 2^53 - 1");
-    }
+    checkInteger("integer", { below }, { min: 1 });
     if (below > 2 ** 32) {
       const highBelow = Math.ceil(below / 2 ** 32);
       for (;;) {
@@ -237,16 +236,16 @@ export class Random {
 
   /** `count` float32 normal numbers, mean + std·z with both steps rounded to float32. */
   normalArray(count: number, mean = 0, std = 1): Float32Array<ArrayBuffer> {
-    if (!Number.isFinite(mean)) throw invalid("normalArray", "mean", mean, "a finite number");
-    if (!Number.isFinite(std) || std < 0) throw invalid("normalArray", "std", std, "a finite number, 0 or more");
+    checkRange("normalArray", { mean });
+    checkRange("normalArray", { std }, { min: 0 });
     const numbers = normal(this.#key, this.#takeStream(), count);
     return mean === 0 && std === 1 ? numbers : scaleAndShift(numbers, std, mean);
   }
 
   /** `count` float32 numbers from `low` (included) to `high`, low + (high - low)·u; rounding may reach `high` itself. */
   uniformArray(count: number, low = 0, high = 1): Float32Array<ArrayBuffer> {
-    if (!Number.isFinite(low)) throw invalid("uniformArray", "low", low, "a finite number");
-    if (!Number.isFinite(high) || high < low) throw invalid("uniformArray", "high", high, `a finite number >= ${low}`);
+    checkRange("uniformArray", { low });
+    checkRange("uniformArray", { high }, { min: low });
     const numbers = uniform(this.#key, this.#takeStream(), count);
     return low === 0 && high === 1 ? numbers : scaleAndShift(numbers, high - low, low);
   }
@@ -273,9 +272,11 @@ export class Random {
     return this.shuffle(order);
   }
 
-  /** One element, each equally likely. Throws `random-argument` for an empty list. */
+  /** One element, each equally likely. Throws `BAD_ARGUMENT` for an empty list. */
   choice<T>(items: ArrayLike<T>): T {
-    if (items.length === 0) throw invalid("choice", "items", "an empty list", "at least one item");
+    if (items.length === 0) {
+      throw new CongError("BAD_ARGUMENT", "choice: the list of items is empty", {}, "pass at least one item");
+    }
     return items[this.integer(items.length)]!;
   }
 
@@ -298,7 +299,7 @@ export class Random {
     };
   }
 
-  /** Continues from a position saved by `state`. Throws `random-state` when it is not one. */
+  /** Continues from a position saved by `state`. Throws `RANDOM_STATE` when it is not one. */
   restore(state: RandomState): void {
     checkState(state);
     this.#key = [state.key[0], state.key[1]];
@@ -319,7 +320,7 @@ export class Random {
 
   #takeStream(): number {
     if (this.#nextStream === forkStream) {
-      throw new CongError("random-exhausted", "all 2^32 streams of this generator are used", {}, "fork() a fresh one");
+      throw new CongError("RANDOM_EXHAUSTED", "all 2^32 streams of this generator are used", {}, "fork() a fresh one");
     }
     return this.#nextStream++;
   }
@@ -338,9 +339,8 @@ function scaleAndShift(numbers: Float32Array<ArrayBuffer>, scale: number, shift:
 }
 
 function checkCount(caller: string, count: number): void {
-  if (!Number.isInteger(count) || count < 0 || count > 2 ** 32) {
-    throw invalid(caller, "count", count, "a whole number from 0 to 2^32");
-  }
+  // Block counters have 32 bits; two numbers to a block would allow 2^33, but typed arrays end at 2^32 or before.
+  checkInteger(caller, { count }, { min: 0, max: 2 ** 32 });
 }
 
 function checkState(state: RandomState): void {
@@ -358,13 +358,9 @@ function checkState(state: RandomState): void {
     (state.wordStream >= 0 || state.wordsUsed === wordBlock);
   if (isValid) return;
   throw new CongError(
-    "random-state",
+    "RANDOM_STATE",
     `not a saved position of a random generator: ${JSON.stringify(state)}`,
     { state },
     "pass what state() returned, unchanged; a newer version of this package may have another form",
   );
-}
-
-function invalid(caller: string, name: string, got: unknown, wanted: string): CongError {
-  return new CongError("random-argument", `${caller}: ${name} must be ${wanted}; got ${got}`, { [name]: got });
 }
