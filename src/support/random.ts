@@ -217,21 +217,7 @@ export class Random {
   /** A whole number from 0 to below - 1, each exactly equally likely; `below` is 1 to 2^53 - 1. */
   integer(below: number): number {
     checkInteger("integer", { below }, { min: 1 });
-    if (below > 2 ** 32) {
-      const highBelow = Math.ceil(below / 2 ** 32);
-      for (;;) {
-        const value = this.integer(highBelow) * 2 ** 32 + this.#word();
-        if (value < below) return value;
-      }
-    }
-    if (below === 1) return 0;
-    // Taking just enough leading bits and drawing again when they exceed the range is unbiased, and needs fewer than
-    // two draws on average; a remainder would favour small numbers.
-    const shift = Math.clz32(below - 1);
-    for (;;) {
-      const value = this.#word() >>> shift;
-      if (value < below) return value;
-    }
+    return this.#below(below);
   }
 
   /** `count` float32 normal numbers, mean + std·z with both steps rounded to float32. */
@@ -256,7 +242,7 @@ export class Random {
   ): A {
     const items = array as unknown[];
     for (let last = items.length - 1; last > 0; last--) {
-      const other = this.integer(last + 1);
+      const other = this.#below(last + 1);
       const kept = items[last];
       items[last] = items[other];
       items[other] = kept;
@@ -277,7 +263,7 @@ export class Random {
     if (items.length === 0) {
       throw new CongError("BAD_ARGUMENT", "choice: the list of items is empty", {}, "pass at least one item");
     }
-    return items[this.integer(items.length)]!;
+    return items[this.#below(items.length)]!;
   }
 
   /**
@@ -307,6 +293,25 @@ export class Random {
     this.#wordStream = state.wordStream;
     this.#wordsUsed = state.wordsUsed;
     this.#words = state.wordStream < 0 ? new Uint32Array(0) : randomBits(this.#key, state.wordStream, wordBlock);
+  }
+
+  /** `integer` without the check, which would take longer than the draw in a shuffle of millions. */
+  #below(below: number): number {
+    if (below > 2 ** 32) {
+      const highBelow = Math.ceil(below / 2 ** 32);
+      for (;;) {
+        const value = this.#below(highBelow) * 2 ** 32 + this.#word();
+        if (value < below) return value;
+      }
+    }
+    if (below === 1) return 0;
+    // Taking just enough leading bits and drawing again when they exceed the range is unbiased, and needs fewer than
+    // two draws on average; a remainder would favour small numbers.
+    const shift = Math.clz32(below - 1);
+    for (;;) {
+      const value = this.#word() >>> shift;
+      if (value < below) return value;
+    }
   }
 
   #word(): number {

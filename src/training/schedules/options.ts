@@ -17,15 +17,15 @@ function field<T>(wanted: string, accepts: (value: unknown) => boolean, fallback
   return fallback === undefined ? { wanted, accepts } : { wanted, accepts, fallback };
 }
 
-const isFinite = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
+const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
 
 /** A number above 0. */
 export const positive = (fallback?: number): Field<number> =>
-  field("a number above 0", (value) => isFinite(value) && value > 0, fallback);
+  field("a number above 0", (value) => isNumber(value) && value > 0, fallback);
 
 /** A number from `low` to `high`, both included. */
 export const between = (low: number, high: number, fallback?: number): Field<number> =>
-  field(`a number from ${low} to ${high}`, (value) => isFinite(value) && value >= low && value <= high, fallback);
+  field(`a number from ${low} to ${high}`, (value) => isNumber(value) && value >= low && value <= high, fallback);
 
 /** A whole number from `low`. */
 export const count = (low: number, fallback?: number): Field<number> =>
