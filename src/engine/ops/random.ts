@@ -1,0 +1,86 @@
+/**
+ * Random numbers from a seeded counter: Threefry-2x32, equal bits on every backend and on the host (`support/random.ts`).
+ *
+ * The key is a tensor of two words, so that a training run keeps (seed, step) in its state and every step draws new
+ * numbers. Sites that must differ within a step use different streams.
+ */
+import { randomBits as hostBits } from "../../support/random.ts";
+import type { Tensor } from "../graph/builder.ts";
+import { bindDim, type Dim, productOfDims } from "../graph/dims.ts";
+import { notDifferentiable, type OpDefinition, requireDType } from "../graph/op.ts";
+import type { Shape } from "../graph/shape.ts";
+import { mul, sub } from "./binary.ts";
+import { greaterOrEqual } from "./compare.ts";
+import { emit } from "./emit.ts";
+import { concat, reshape, slice } from "./movement.ts";
+import { cast } from "./select.ts";
+import { cos, log, sin, sqrt } from "./unary.ts";
+
+/** `count` words; the layout is that of `randomBits` in `support/random.ts`. */
+export const randomBitsOp: OpDefinition<{ readonly count: Dim; readonly stream: number }> = {
+  name: "randomBits",
+  infer: ([key], { count }) => {
+    requireDType("randomBits", key!, ["int64"], "key");
+    return [{ dtype: "uint32", shape: [count] }];
+  },
+  gradient: notDifferentiable("random bits do not depend smoothly on the key"),
+  bind: ({ count, stream }, bindings) => ({ count: bindDim(count, bindings), stream }),
+  evaluate: ({ inputs: [key], outputs: [y], params: { stream } }) => {
+    const words = [key!.data[0]! >>> 0, key!.data[1]! >>> 0] as const;
+    y!.data.set(hostBits(words, stream, y!.data.length));
+  },
+};
+
+export const shiftRightOp: OpDefinition<{ readonly bits: number }> = {
+  name: "shiftRight",
+  infer: ([x]) => {
+    requireDType("shiftRight", x!, ["uint32"]);
+    return [x!];
+  },
+  gradient: notDifferentiable("works on bits"),
+  evaluate: ({ inputs: [x], outputs: [y], params: { bits } }) => {
+    for (let i = 0; i < y!.data.length; i++) y!.data[i] = x!.data[i]! >>> bits;
+  },
+};
+
+/** Words as uniform numbers in [0, 1): the upper 24 bits, which float32 holds exactly. */
+const unitInterval = (bits: Tensor): Tensor => mul(cast(emit(shiftRightOp, [bits], { bits: 8 }), "float32"), 2 ** -24);
+
+/** Uniform float32 in [0, 1). `key` is int64 [2]. */
+export const randomUniform = (key: Tensor, shape: Shape, stream: number): Tensor =>
+  reshape(unitInterval(emit(randomBitsOp, [key], { count: productOfDims(shape), stream })), shape);
+
+/**
+ * Standard normal float32 by Box–Muller. With sizes known at trace time the numbers are those of `normal` in
+ * `support/random.ts`; with named sizes each pair of words gives one number instead of two.
+ */
+export function randomNormal(key: Tensor, shape: Shape, stream: number): Tensor {
+  const count = productOfDims(shape);
+  const half = typeof count === "number" ? Math.ceil(count / 2) : count;
+  const bits = emit(randomBitsOp, [key], { count: productOfDims([2, half]), stream });
+  const first = unitInterval(slice(bits, 0, 0, half));
+  const angle = mul(unitInterval(slice(bits, 0, half)), Math.fround(2 * Math.PI));
+  const radius = sqrt(mul(log(sub(1, first)), -2));
+  const one = mul(radius, cos(angle));
+  if (half === count) return reshape(one, shape);
+  return reshape(slice(concat([one, mul(radius, sin(angle))], 0), 0, 0, count), shape);
+}
+
+/** Draws numbers for the sites of one model: a key, and a fresh stream for each site. */
+export interface RandomSource {
+  readonly key: Tensor;
+  nextStream(): number;
+}
+
+/** A source over a key tensor (int64 [2]). */
+export function randomSource(key: Tensor): RandomSource {
+  let stream = 0;
+  return { key, nextStream: () => stream++ };
+}
+
+/** Zeroes each element with probability `rate` and scales the rest by 1/(1 − rate) (Srivastava et al. 2014). */
+export function dropout(x: Tensor, rate: number, random: RandomSource): Tensor {
+  if (rate === 0) return x;
+  const kept = cast(greaterOrEqual(randomUniform(random.key, x.shape, random.nextStream()), rate), x.dtype);
+  return mul(x, mul(kept, 1 / (1 - rate)));
+}
