@@ -57,6 +57,8 @@ export interface OpDefinition<Params> {
   readonly gradient: GradientRule<Params> | NotDifferentiable;
   /** For params that hold sizes: replaces the named ones by what they are bound to. */
   bind?(params: Params, bindings: Bindings): Params;
+  /** Each output element depends only on the elements of the inputs at the same (broadcast) place. */
+  readonly elementwise?: true;
   /** The meaning of the op, slow and obvious. */
   evaluate(call: KernelCall<Params>): void;
 }

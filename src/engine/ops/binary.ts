@@ -20,6 +20,7 @@ function binary(name: string, of: (a: number, b: number) => number, derivatives:
   };
   return {
     name,
+    elementwise: true,
     infer: (types) => [
       {
         dtype: requireSameNumber(name, types),

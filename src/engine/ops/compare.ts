@@ -11,6 +11,7 @@ type NoParams = Readonly<Record<string, never>>;
 function comparison(name: string, of: (a: number, b: number) => boolean, logical = false): OpDefinition<NoParams> {
   return {
     name,
+    elementwise: true,
     infer: (types) => {
       if (logical) for (const type of types) requireDType(name, type, ["bool"]);
       else requireSameNumber(name, types);

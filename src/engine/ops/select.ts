@@ -16,6 +16,7 @@ import { sumTo } from "./reduce.ts";
 
 export const whereOp: OpDefinition<Readonly<Record<string, never>>> = {
   name: "where",
+  elementwise: true,
   infer: ([condition, a, b]) => {
     requireDType("where", condition!, ["bool"], "condition");
     requireDType("where", b!, [a!.dtype], "second choice");
@@ -43,6 +44,7 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
 
 export const castOp: OpDefinition<{ readonly to: DType }> = {
   name: "cast",
+  elementwise: true,
   infer: ([x], { to }) => [{ dtype: to, shape: x!.shape }],
   // Converting through integers loses the gradient; between floats it passes through.
   gradient: ({ inputs: [x], outputs: [y], gradients: [g] }) => [

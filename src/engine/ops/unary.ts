@@ -28,6 +28,7 @@ function unary(
       : derivative;
   return {
     name,
+    elementwise: true,
     infer: ([x]) => {
       requireDType(name, x!, dtypes);
       return [x!];

@@ -8,7 +8,7 @@ import type { KernelTensor } from "../../graph/op.ts";
 import { verify } from "../../graph/verify.ts";
 import { checkConstants, checkInputs, checkTensor, disposed, findSlot, notWritten } from "../check-values.ts";
 import type { Backend, CompileOptions, Executable } from "../contract.ts";
-import { toHostTensor, toKernelTensor } from "./convert.ts";
+import { fromNumbers, toKernelTensor } from "../../graph/kernel-values.ts";
 
 export interface ReferenceOptions {
   /** float64 keeps float values in double precision, for finite differences. Default float32. */
@@ -42,14 +42,14 @@ function executable(unbound: Graph, options: CompileOptions, precision: Precisio
       const fed = graph.inputs.map(({ name }) => toKernelTensor(inputs[name]!, precision));
       const computed = interpretAll(graph, fed, bindings, values, precision);
       for (const { name, update } of graph.state) if (update !== undefined) values.set(name, computed.get(update)!);
-      return Object.fromEntries(graph.outputs.map(({ name, value }) => [name, toHostTensor(computed.get(value)!)]));
+      return Object.fromEntries(graph.outputs.map(({ name, value }) => [name, fromNumbers(computed.get(value)!)]));
     },
     readState(name) {
       requireAlive();
       findSlot("state", graph.state, name);
       const tensor = values.get(name);
       if (tensor === undefined) throw notWritten(name);
-      return toHostTensor(tensor);
+      return fromNumbers(tensor);
     },
     writeState(name, tensor) {
       requireAlive();

@@ -4,10 +4,10 @@ import {
   float16ToFloat32,
   float32ToBfloat16,
   float32ToFloat16,
-} from "../../../support/half-precision.ts";
-import { allocateArray, type HostTensor } from "../../graph/dtype.ts";
-import { allocateNumbers, type Precision } from "../../graph/interpret.ts";
-import type { KernelTensor } from "../../graph/op.ts";
+} from "../../support/half-precision.ts";
+import { allocateArray, type HostTensor } from "./dtype.ts";
+import { allocateNumbers, type Precision } from "./interpret.ts";
+import type { KernelTensor } from "./op.ts";
 
 export function toKernelTensor({ dtype, shape, data }: HostTensor, precision: Precision = "float32"): KernelTensor {
   const numbers = allocateNumbers(dtype, data.length, precision);
@@ -18,7 +18,7 @@ export function toKernelTensor({ dtype, shape, data }: HostTensor, precision: Pr
   return { dtype, shape, data: numbers };
 }
 
-export function toHostTensor({ dtype, shape, data }: KernelTensor): HostTensor {
+export function fromNumbers({ dtype, shape, data }: KernelTensor): HostTensor {
   if (dtype === "float16") return { dtype, shape, data: float32ToFloat16(Float32Array.from(data)) };
   if (dtype === "bfloat16") return { dtype, shape, data: float32ToBfloat16(Float32Array.from(data)) };
   const host = allocateArray(dtype, data.length);

@@ -1,0 +1,69 @@
+/**
+ * The onnxruntime backend: compiles a whole graph — forward, backward, clipping and optimiser update — into one ONNX
+ * model and runs it on the CPU.
+ */
+import { writeOnnx } from "../../../formats/onnx/index.ts";
+import { inPlaceState, optimize } from "../../passes/index.ts";
+import { checkConstants } from "../check-values.ts";
+import type { Backend } from "../contract.ts";
+import { storeConstants } from "./constants.ts";
+import { createExecutable, type OnnxruntimeExecutable } from "./executable.ts";
+import { lowerGraph } from "./lowering.ts";
+import { lowerings } from "./lowerings/index.ts";
+import { createSession } from "./session.ts";
+
+export { type OpTime, readProfile } from "./profile.ts";
+export type { OnnxruntimeExecutable } from "./executable.ts";
+export { physicalCores } from "./physical-cores.ts";
+
+export interface OnnxruntimeOptions {
+  /** Threads inside one op. Default: physical cores available to this process. */
+  readonly threads?: number;
+  /** Compute on the calling thread: saves some 20 µs a run and blocks the event loop. Default false. */
+  readonly blocking?: boolean;
+  /** Record the time of every op; see `OnnxruntimeExecutable.profile`. Default false. */
+  readonly profile?: boolean;
+}
+
+/** Operator sets we write: the standard one, and onnxruntime's fused ops. */
+export const opsets = { "": 22, "com.microsoft": 1 } as const;
+
+export interface OnnxruntimeBackend extends Backend {
+  compile(...given: Parameters<Backend["compile"]>): Promise<OnnxruntimeExecutable>;
+}
+
+export function onnxruntimeBackend(options: OnnxruntimeOptions = {}): OnnxruntimeBackend {
+  return {
+    name: "onnxruntime",
+    async compile(model, compileOptions = {}) {
+      const { bindings = {}, constants = {}, onStep } = compileOptions;
+      const timed = <T>(name: string, work: () => T): T => {
+        const start = performance.now();
+        const result = work();
+        onStep?.(name, performance.now() - start);
+        return result;
+      };
+      const graph = optimize(model, bindings, onStep);
+      checkConstants(graph, constants);
+      const stored = storeConstants(graph, constants);
+      try {
+        const { onnx, origins } = timed("lower to ONNX", () => lowerGraph(graph, lowerings, stored.tensors));
+        const bytes = timed("write ONNX", () => writeOnnx(onnx, { opsets }));
+        const session = timed("create session", () =>
+          createSession(
+            stored.place(bytes),
+            onnx.inputs.map((input) => input.name),
+            onnx.outputs.map((output) => output.name),
+            {
+              ...(options.threads === undefined ? {} : { threads: options.threads }),
+              ...(options.profile ? { profilePrefix: stored.profilePrefix() } : {}),
+            },
+          ),
+        );
+        return createExecutable({ graph, session, origins, bindings, blocking: options.blocking ?? false, inPlace: inPlaceState(graph), profiled: options.profile ?? false });
+      } finally {
+        stored.clean();
+      }
+    },
+  };
+}

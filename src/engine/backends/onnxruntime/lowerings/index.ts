@@ -1,0 +1,18 @@
+/** The lowering of every op to ONNX. Typed over the op table: an op without a row does not compile. */
+import { CongError } from "../../../../support/errors.ts";
+import type { OpName } from "../../../ops/table.ts";
+import type { Lowering } from "../lowering.ts";
+import { compute } from "./compute.ts";
+import { elementwise } from "./elementwise.ts";
+import { loops } from "./loops.ts";
+import { tensor } from "./tensor.ts";
+
+export const lowerings: { readonly [K in OpName]: Lowering } = {
+  ...elementwise,
+  ...tensor,
+  ...compute,
+  ...loops,
+  customGradient: () => {
+    throw new CongError("BROKEN_GRAPH", "onnxruntime: customGradient must be stripped before lowering", {}, "compile with the standard passes");
+  },
+};

@@ -1,0 +1,44 @@
+/** Reads onnxruntime's profile and gives the times back to the ops and scopes of the graph they came from. */
+import { readFileSync, rmSync } from "node:fs";
+import type { Node } from "../../graph/graph.ts";
+
+/** Time of one kind of ONNX op at one place of the model, over all runs. */
+export interface OpTime {
+  /** Op of our graph, e.g. "matmul". */
+  readonly op: string;
+  /** ONNX op it was lowered to, e.g. "FusedMatMul". */
+  readonly kernel: string;
+  /** Where in the model, e.g. "layers.3/attention"; a trailing ' marks the backward pass. */
+  readonly scope: string;
+  readonly milliseconds: number;
+  readonly calls: number;
+  /** Shapes of the inputs, as onnxruntime reports them. */
+  readonly shapes: string;
+}
+
+interface ProfileEvent {
+  readonly cat?: string;
+  readonly name?: string;
+  readonly dur?: number; // microseconds
+  readonly args?: { readonly op_name?: string; readonly input_type_shape?: readonly Record<string, readonly number[]>[] };
+}
+
+/** Reads and removes the profile file. Sorted by time, the longest first. */
+export function readProfile(path: string, origins: ReadonlyMap<string, Node>): OpTime[] {
+  const events = JSON.parse(readFileSync(path, "utf8")) as ProfileEvent[];
+  rmSync(path, { force: true });
+  const times = new Map<string, { -readonly [K in keyof OpTime]: OpTime[K] }>();
+  const suffix = "_kernel_time";
+  for (const { cat, name = "", dur = 0, args } of events) {
+    if (cat !== "Node" || !name.endsWith(suffix)) continue;
+    const node = origins.get(name.slice(0, -suffix.length));
+    const kernel = args?.op_name ?? "?";
+    const shapes = (args?.input_type_shape ?? []).map((entry) => `[${Object.values(entry)[0] ?? ""}]`).join(" ");
+    const key = [node?.op, kernel, node?.scope, shapes].join("|");
+    const entry = times.get(key) ?? { op: node?.op ?? "?", kernel, scope: node?.scope ?? "", milliseconds: 0, calls: 0, shapes };
+    entry.milliseconds += dur / 1000;
+    entry.calls += 1;
+    times.set(key, entry);
+  }
+  return [...times.values()].sort((a, b) => b.milliseconds - a.milliseconds);
+}
