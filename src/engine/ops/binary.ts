@@ -77,22 +77,21 @@ export const binaryOps = {
   ]),
 };
 
-type Pair = readonly [Operand, Operand];
-const apply = (op: OpDefinition<NoParams>, ...pair: Pair): Tensor => emit(op, operands(op.name, ...pair), {});
+const apply = (op: OpDefinition<NoParams>, a: Operand, b: Operand): Tensor => emit(op, operands(op.name, a, b), {});
 
 /** a + b */
-export const add = (...pair: Pair): Tensor => apply(binaryOps.add, ...pair);
+export const add = (a: Operand, b: Operand): Tensor => apply(binaryOps.add, a, b);
 /** a − b */
-export const sub = (...pair: Pair): Tensor => apply(binaryOps.sub, ...pair);
+export const sub = (a: Operand, b: Operand): Tensor => apply(binaryOps.sub, a, b);
 /** a · b, elementwise */
-export const mul = (...pair: Pair): Tensor => apply(binaryOps.mul, ...pair);
+export const mul = (a: Operand, b: Operand): Tensor => apply(binaryOps.mul, a, b);
 /** a / b; for integers the behaviour with a remainder is truncation. */
-export const div = (...pair: Pair): Tensor => apply(binaryOps.div, ...pair);
+export const div = (a: Operand, b: Operand): Tensor => apply(binaryOps.div, a, b);
 /** a to the power b */
-export const pow = (...pair: Pair): Tensor => apply(binaryOps.pow, ...pair);
+export const pow = (a: Operand, b: Operand): Tensor => apply(binaryOps.pow, a, b);
 /** The larger of a and b */
-export const maximum = (...pair: Pair): Tensor => apply(binaryOps.maximum, ...pair);
+export const maximum = (a: Operand, b: Operand): Tensor => apply(binaryOps.maximum, a, b);
 /** The smaller of a and b */
-export const minimum = (...pair: Pair): Tensor => apply(binaryOps.minimum, ...pair);
+export const minimum = (a: Operand, b: Operand): Tensor => apply(binaryOps.minimum, a, b);
 /** Limits x to [low, high]. */
 export const clamp = (x: Tensor, low: number, high: number): Tensor => minimum(maximum(x, low), high);
