@@ -1,5 +1,5 @@
 /**
- * Reading the options of a schedule: one table per family says what each option accepts and its default. The table is
+ * Reading the options of a schedule or an optimizer: one table per family says what each option accepts and its default. The table is
  * typed over the options record, so an option without a row does not compile, and a key without a row is refused at
  * run time (options also come from JSON and from the command line, where a misspelt key would otherwise do nothing).
  */
@@ -30,6 +30,10 @@ export const between = (low: number, high: number, fallback?: number): Field<num
 /** A whole number from `low`. */
 export const count = (low: number, fallback?: number): Field<number> =>
   field(`a whole number, ${low} or more`, (value) => Number.isSafeInteger(value) && (value as number) >= low, fallback);
+
+/** true or false. */
+export const flag = (fallback: boolean): Field<boolean> =>
+  field("true or false", (value) => typeof value === "boolean", fallback);
 
 /** One of a few words. */
 export const oneOf = <T extends string>(values: readonly T[], fallback: T): Field<T> =>
