@@ -1,5 +1,7 @@
 /** Elementwise arithmetic of two tensors, with NumPy broadcasting. Operands may be plain numbers. */
+import { CongError } from "../../support/errors.ts";
 import type { Tensor } from "../graph/builder.ts";
+import { isInteger } from "../graph/dtype.ts";
 import { type GradientRule, type OpDefinition, requireSameNumber } from "../graph/op.ts";
 import { broadcastShapes } from "../graph/shape.ts";
 import { equal, less } from "./compare.ts";
@@ -33,16 +35,30 @@ function binary(name: string, of: (a: number, b: number) => number, derivatives:
     gradient,
     evaluate: ({ inputs: [a, b], outputs: [y] }) => {
       const strides = [broadcastStrides(a!.shape, y!.shape), broadcastStrides(b!.shape, y!.shape)];
+      const kept = isInteger(y!.dtype) ? (value: number) => wholeNumber(name, value) : (value: number) => value;
       forEachOffset(y!.shape, strides, ([i, j], position) => {
-        y!.data[position] = of(a!.data[i!]!, b!.data[j!]!);
+        y!.data[position] = kept(of(a!.data[i!]!, b!.data[j!]!));
       });
     },
   };
 }
 
-/** Share of the gradient that goes to the operand that won; ties are split in halves, as in PyTorch. */
-const share = (winner: Tensor, loser: Tensor, g: Tensor): Tensor =>
-  mul(g, where(equal(winner, loser), scalar(g, 0.5), cast(less(loser, winner), g.dtype)));
+/** Integer arithmetic drops the fraction, and has no infinity. */
+function wholeNumber(name: string, value: number): number {
+  if (Number.isFinite(value)) return Math.trunc(value);
+  throw new CongError(
+    "DIVISION_BY_ZERO",
+    `${name}: an integer was divided by 0`,
+    { op: name },
+    "make the divisor at least 1",
+  );
+}
+
+/** The gradient where `larger` is the larger one; ties are split in halves, as in PyTorch. */
+const share = (larger: Tensor, smaller: Tensor, g: Tensor): Tensor =>
+  mul(g, where(equal(larger, smaller), scalar(g, 0.5), cast(less(smaller, larger), g.dtype)));
+
+const oneForZero = (x: Tensor): Tensor => where(equal(x, 0), scalar(x, 1), x);
 
 export const binaryOps = {
   add: binary(
@@ -68,13 +84,11 @@ export const binaryOps = {
   pow: binary(
     "pow",
     (a, b) => a ** b,
-    (a, b, y, g) => [() => mul(g, mul(b, pow(a, sub(b, 1)))), () => mul(g, mul(y, log(a)))],
+    // Exponent 0 and base 0 would give 0·∞. There the gradients are 0, and so they are with 1 in place of that 0.
+    (a, b, y, g) => [() => mul(g, mul(b, pow(a, sub(oneForZero(b), 1)))), () => mul(g, mul(y, log(oneForZero(a))))],
   ),
   maximum: binary("maximum", Math.max, (a, b, _y, g) => [() => share(a, b, g), () => share(b, a, g)]),
-  minimum: binary("minimum", Math.min, (a, b, _y, g) => [
-    () => share(neg(a), neg(b), g),
-    () => share(neg(b), neg(a), g),
-  ]),
+  minimum: binary("minimum", Math.min, (a, b, _y, g) => [() => share(b, a, g), () => share(a, b, g)]),
 };
 
 const apply = (op: OpDefinition<NoParams>, a: Operand, b: Operand): Tensor => emit(op, operands(op.name, a, b), {});
@@ -85,7 +99,7 @@ export const add = (a: Operand, b: Operand): Tensor => apply(binaryOps.add, a, b
 export const sub = (a: Operand, b: Operand): Tensor => apply(binaryOps.sub, a, b);
 /** a · b, elementwise */
 export const mul = (a: Operand, b: Operand): Tensor => apply(binaryOps.mul, a, b);
-/** a / b; for integers the behaviour with a remainder is truncation. */
+/** a / b; integers round towards 0, and must not be divided by 0. */
 export const div = (a: Operand, b: Operand): Tensor => apply(binaryOps.div, a, b);
 /** a to the power b */
 export const pow = (a: Operand, b: Operand): Tensor => apply(binaryOps.pow, a, b);
