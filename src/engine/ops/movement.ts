@@ -55,10 +55,11 @@ export const sliceOp: OpDefinition<{ readonly axis: number; readonly start: Dim;
   bind: ({ axis, start, end }, bindings) => ({ axis, start: bindDim(start, bindings), end: bindDim(end, bindings) }),
   evaluate: ({ inputs: [x], outputs: [y], params: { axis, start }, bindings }) => {
     const { outer, size, inner } = aroundAxis(x!.shape, axis);
+    const first = evaluateDim(start, bindings);
+    requireRange(x!.shape, axis, first, first + y!.shape[axis]!);
     const taken = y!.shape[axis]! * inner;
-    const first = evaluateDim(start, bindings) * inner;
     for (let o = 0; o < outer; o++) {
-      const from = o * size * inner + first;
+      const from = (o * size + first) * inner;
       y!.data.set(x!.data.subarray(from, from + taken), o * taken);
     }
   },
@@ -200,16 +201,20 @@ export function slice(x: Tensor, axis: number, start: Dim, end?: Dim): Tensor {
   const fromFront = (dim: Dim): Dim => (typeof dim === "number" && dim < 0 ? addDims(size, dim) : dim);
   const [first, last] = [fromFront(start), fromFront(end ?? size)];
   if (first === 0 && last === size) return x;
-  const numbers = [first, last, size].filter((dim) => typeof dim === "number");
-  if (numbers.length === 3 && !(numbers[0]! >= 0 && numbers[0]! <= numbers[1]! && numbers[1]! <= numbers[2]!)) {
-    throw new CongError(
-      "BAD_SLICE",
-      `slice: [${start}, ${end ?? "end"}) is outside axis ${axis} of ${showShape(x.shape)}`,
-      { axis, start, end, shape: x.shape },
-      `the axis has ${size} elements`,
-    );
-  }
+  requireRange(x.shape, at, first, last);
   return emit(sliceOp, [x], { axis: at, start: first, end: last });
+}
+
+/** Checks 0 ≤ start ≤ end ≤ size as far as the sizes are known. */
+function requireRange(shape: Shape, axis: number, start: Dim, end: Dim): void {
+  const known = [0, start, end, shape[axis]!].filter((dim) => typeof dim === "number");
+  if (known.every((dim, i) => i === 0 || known[i - 1]! <= dim)) return;
+  throw new CongError(
+    "BAD_SLICE",
+    `slice: [${start}, ${end}) is outside axis ${axis} of ${showShape(shape)}`,
+    { axis, start, end, shape },
+    `the axis has ${shape[axis]} elements`,
+  );
 }
 
 /** Joins tensors along an axis. */
@@ -220,12 +225,14 @@ export function concat(tensors: readonly Tensor[], axis: number): Tensor {
   return emit(concatOp, tensors, { axis: normalizeAxis("concat", axis, first.shape.length) });
 }
 
-/** Joins tensors of one shape along a new axis. */
-export const stack = (tensors: readonly Tensor[], axis: number): Tensor =>
-  concat(
-    tensors.map((x) => reshape(x, [...x.shape.slice(0, axis), 1, ...x.shape.slice(axis)])),
-    axis,
+/** Joins tensors of one shape along a new axis; −1 makes it the last one. */
+export function stack(tensors: readonly Tensor[], axis: number): Tensor {
+  const at = normalizeAxis("stack", axis, (tensors[0]?.shape.length ?? 0) + 1);
+  return concat(
+    tensors.map((x) => reshape(x, x.shape.toSpliced(at, 0, 1))),
+    at,
   );
+}
 
 /** Cuts an axis into parts of the given sizes. */
 export function split(x: Tensor, axis: number, sizes: readonly Dim[]): Tensor[] {
@@ -250,6 +257,14 @@ export function split(x: Tensor, axis: number, sizes: readonly Dim[]): Tensor[] 
 /** Adds `before` and `after` elements of `value` around one axis. */
 export function pad(x: Tensor, axis: number, before: Dim, after: Dim, value = 0): Tensor {
   const at = normalizeAxis("pad", axis, x.shape.length);
+  if ([before, after].some((dim) => typeof dim === "number" && dim < 0)) {
+    throw new CongError(
+      "BAD_ARGUMENT",
+      `pad: cannot add ${before} before and ${after} after axis ${axis} of ${showShape(x.shape)}`,
+      { before, after },
+      "sizes are 0 or more; cut with slice",
+    );
+  }
   return before === 0 && after === 0 ? x : emit(padOp, [x], { axis: at, before, after, value });
 }
 
