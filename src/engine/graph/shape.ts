@@ -57,12 +57,20 @@ export function resolveReshape(from: Shape, to: Shape): Dim[] {
   };
   const holes = to.filter((dim) => dim === -1).length;
   if (holes > 1) fail("only one size may be -1");
-  const known = productOfDims(to.filter((dim) => dim !== -1));
   if (holes === 0) {
-    if (known !== total) fail(`the input holds ${total} elements, the new shape ${known}`);
+    const asked = productOfDims(to);
+    if (asked !== total) fail(`the input holds ${total} elements, the new shape ${asked}`);
     return [...to];
   }
-  const missing = divideDims(total, known) ?? fail(`${total} elements do not divide by ${known}`);
+  // Sizes on both sides are left out first: a sum such as "past+length" cannot be divided by otherwise.
+  const rest = [...from];
+  const others = to.filter((dim) => {
+    const at = dim === 0 ? -1 : rest.indexOf(dim);
+    if (at >= 0) rest.splice(at, 1);
+    return dim !== -1 && at < 0;
+  });
+  const known = productOfDims(others);
+  const missing = divideDims(productOfDims(rest), known) ?? fail(`${total} elements do not divide by ${known}`);
   return to.map((dim) => (dim === -1 ? missing : dim));
 }
 
