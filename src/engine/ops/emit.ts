@@ -1,7 +1,7 @@
 /** Helpers of op functions: turning numbers into constants beside a tensor, and emitting one-output nodes. */
 import { CongError } from "../../support/errors.ts";
 import type { Tensor } from "../graph/builder.ts";
-import { type DType, hostTensor } from "../graph/dtype.ts";
+import { type DType, hostTensor, isFloat } from "../graph/dtype.ts";
 import { type OpDefinition, tensorKind } from "../graph/op.ts";
 import { constantOp } from "./source.ts";
 
@@ -18,6 +18,15 @@ export function emit<Params>(definition: OpDefinition<Params>, inputs: readonly 
 
 /** A scalar constant in the graph of `like`. */
 export function scalar(like: Tensor, value: number, dtype: DType = like.dtype): Tensor {
+  const isBits = dtype === "float16" || dtype === "bfloat16";
+  if (value !== 0 && (isBits || !(isFloat(dtype) || Number.isInteger(value)))) {
+    throw new CongError(
+      "WRONG_DTYPE",
+      `the number ${value} cannot stand beside a ${dtype} tensor`,
+      { value, dtype },
+      'convert the tensor first, with cast(x, "float32")',
+    );
+  }
   return like.builder.emit(constantOp, [], { value: hostTensor(dtype, [], [value]) })[0]!;
 }
 

@@ -1,7 +1,8 @@
 /** Ops without tensor operands: literal constants, and run-time sizes as numbers. */
 
 import { bindDim, type Dim, evaluateDim } from "../graph/dims.ts";
-import { type DType, type HostTensor, toNumbers } from "../graph/dtype.ts";
+import type { DType, HostTensor } from "../graph/dtype.ts";
+import { toKernelTensor } from "../graph/kernel-values.ts";
 import { notDifferentiable, type OpDefinition } from "../graph/op.ts";
 
 /** A literal. Small ones only: parameters are state or constants of the graph. */
@@ -10,7 +11,7 @@ export const constantOp: OpDefinition<{ readonly value: HostTensor }> = {
   infer: (_, { value }) => [{ dtype: value.dtype, shape: value.shape }],
   gradient: notDifferentiable("a literal has no inputs"),
   evaluate: ({ outputs: [out], params: { value } }) => {
-    out!.data.set(toNumbers(value));
+    out!.data.set(toKernelTensor(value).data);
   },
 };
 
