@@ -3,7 +3,7 @@ import type { Tensor } from "../graph/builder.ts";
 import { type Dim, productOfDims } from "../graph/dims.ts";
 import { type KernelCall, notDifferentiable, type OpDefinition, requireDType } from "../graph/op.ts";
 import { normalizeAxis, type Shape } from "../graph/shape.ts";
-import { add, div, mul, sub } from "./binary.ts";
+import { add, div, maximum, mul, sub } from "./binary.ts";
 import { equal } from "./compare.ts";
 import { customGradient } from "./custom-gradient.ts";
 import { emit } from "./emit.ts";
@@ -114,6 +114,7 @@ export const min = (x: Tensor, options: ReduceOptions = {}): Tensor => neg(max(n
 
 /** Arithmetic mean over axes. */
 export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
+  requireDType("mean", x, ["float32"]);
   const { axes } = reduceParams("mean", x, options);
   const count = productOfDims(axes.map((axis) => x.shape[axis]!));
   const total = sum(x, options);
@@ -127,13 +128,17 @@ export function argmax(x: Tensor, options: { readonly axis?: number; readonly ke
   return emit(argmaxOp, [x], { axis, keepDims: options.keepDims ?? false });
 }
 
-/** log Σ e^x over axes, shifted by the maximum so that it cannot overflow. The input must hold a finite value per group. */
+/** log Σ e^x over axes, shifted by the maximum so that it cannot overflow; −∞ where all elements are −∞. */
 export function logSumExp(x: Tensor, options: ReduceOptions = {}): Tensor {
   const { axes, keepDims } = reduceParams("logSumExp", x, options);
-  const shift = max(x, { axes, keepDims: true });
+  // Finite, because −∞ − (−∞) is not a number.
+  const shift = maximum(max(x, { axes, keepDims: true }), -3.4e38);
   const shifted = exp(sub(x, shift));
   const total = sum(shifted, { axes, keepDims: true });
-  const [result] = customGradient([add(log(total), shift)], [x], ([g]) => [mul(g!, div(shifted, total))]);
+  const [result] = customGradient([add(log(total), shift)], [x], ([g]) => {
+    // The largest element adds 1 to the total, unless all are −∞: then the gradient is 0 rather than 0/0.
+    return [mul(g!, div(shifted, maximum(total, 1)))];
+  });
   return keepDims ? result! : reshape(result!, reducedShape(x.shape, { axes, keepDims }));
 }
 
