@@ -51,7 +51,9 @@ function lossRows(logits: Tensor, targets: Tensor, smoothing: number, ignoreInde
   const atTarget = reshape(takeAlongAxis(logits, reshape(safeTargets, [rows!, 1])), [rows!]);
   const wanted =
     smoothing === 0 ? atTarget : add(mul(atTarget, 1 - smoothing), mul(mean(logits, { axes: 1 }), smoothing));
-  return { losses: mul(sub(normalizer, wanted), counts), probabilities, safeTargets, counts };
+  // Chosen, not multiplied: an infinite loss of an ignored row times 0 would be NaN.
+  const losses = where(counted, sub(normalizer, wanted), 0);
+  return { losses, probabilities, safeTargets, counts };
 }
 
 function reduceRows(losses: Tensor, counts: Tensor, reduction: CrossEntropyOptions["reduction"] = "mean"): Tensor {
