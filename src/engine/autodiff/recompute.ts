@@ -16,13 +16,15 @@ export function recompute(
   inputs: readonly Tensor[],
 ): Tensor[] {
   const { builder } = inputs[0]!;
+  const mark = builder.streamMark();
   const results = block(inputs);
   return customGradient(results, inputs, (seeds) =>
     builder.ownRegion(() => {
       const trigger = seeds.find((seed) => seed !== undefined)!;
       // Nothing may start before the gradient has arrived, or the values would be alive all along after all.
       const fresh = inputs.map((input) => barrier(input, trigger));
-      const again = block(fresh);
+      // Dropout must meet the same mask in both runs.
+      const again = builder.repeatStreams(mark, () => block(fresh));
       const used = again.flatMap((result, i) => (seeds[i] === undefined ? [] : [{ result, seed: seeds[i] }]));
       return buildGradients(
         used.map(({ result }) => result),

@@ -39,6 +39,7 @@ export class GraphBuilder {
   private scopes: string[] = [];
   private region: number | undefined;
   private regions = 0;
+  private streams = 0;
 
   /** Something fed on every run. Sizes may be names, bound by what is fed. */
   input(name: string, dtype: DType, shape: Shape): Tensor {
@@ -131,6 +132,27 @@ export class GraphBuilder {
     }
   }
 
+  /** A number for one random site: sites with different numbers draw different values from the same key. */
+  nextStream(): number {
+    return this.streams++;
+  }
+
+  /** Marks the present place in the numbering of random sites, for `repeatStreams`. */
+  streamMark(): number {
+    return this.streams;
+  }
+
+  /** Runs `build` with the numbers given out since `mark`, so that code run again draws the same values again. */
+  repeatStreams<T>(mark: number, build: () => T): T {
+    const next = this.streams;
+    this.streams = mark;
+    try {
+      return build();
+    } finally {
+      this.streams = Math.max(next, this.streams);
+    }
+  }
+
   /** Adds a node; called by op functions. */
   emit<Params>(definition: OpDefinition<Params>, inputs: readonly Tensor[], params: Params): Tensor[] {
     for (const tensor of inputs) this.own(tensor);
@@ -196,7 +218,8 @@ export class GraphBuilder {
     );
   }
 
-  private own(tensor: Tensor): Tensor {
+  /** @throws CongError `FOREIGN_TENSOR` for a handle on a value of another graph. */
+  own(tensor: Tensor): Tensor {
     if (tensor.builder === this) return tensor;
     throw new CongError(
       "FOREIGN_TENSOR",

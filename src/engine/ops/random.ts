@@ -4,11 +4,12 @@
  * The key is a tensor of two words, so that a training run keeps (seed, step) in its state and every step draws new
  * numbers. Sites that must differ within a step use different streams.
  */
+import { CongError } from "../../support/errors.ts";
 import { randomBits as hostBits } from "../../support/random.ts";
 import type { Tensor } from "../graph/builder.ts";
 import { bindDim, type Dim, productOfDims } from "../graph/dims.ts";
 import { notDifferentiable, type OpDefinition, requireDType } from "../graph/op.ts";
-import type { Shape } from "../graph/shape.ts";
+import { type Shape, sameShape, showShape } from "../graph/shape.ts";
 import { mul, sub } from "./binary.ts";
 import { greaterOrEqual } from "./compare.ts";
 import { emit } from "./emit.ts";
@@ -21,6 +22,14 @@ export const randomBitsOp: OpDefinition<{ readonly count: Dim; readonly stream: 
   name: "randomBits",
   infer: ([key], { count }) => {
     requireDType("randomBits", key!, ["int64"], "key");
+    if (!sameShape(key!.shape, [2])) {
+      throw new CongError(
+        "SHAPE_MISMATCH",
+        `randomBits: the key has shape ${showShape(key!.shape)}, wanted [2]`,
+        { key: key!.shape },
+        "make it with seedKey() of support/random.ts",
+      );
+    }
     return [{ dtype: "uint32", shape: [count] }];
   },
   gradient: notDifferentiable("random bits do not depend smoothly on the key"),
@@ -72,14 +81,14 @@ export interface RandomSource {
   nextStream(): number;
 }
 
-/** A source over a key tensor (int64 [2]). */
-export function randomSource(key: Tensor): RandomSource {
-  let stream = 0;
-  return { key, nextStream: () => stream++ };
-}
+/** A source over a key tensor (int64 [2]). Streams are numbered through the whole graph. */
+export const randomSource = (key: Tensor): RandomSource => ({ key, nextStream: () => key.builder.nextStream() });
 
-/** Zeroes each element with probability `rate` and scales the rest by 1/(1 − rate) (Srivastava et al. 2014). */
+/** Zeroes each element with probability `rate`, 0 ≤ rate < 1, and scales the rest by 1/(1 − rate) (Srivastava et al. 2014). */
 export function dropout(x: Tensor, rate: number, random: RandomSource): Tensor {
+  if (!(rate >= 0 && rate < 1)) {
+    throw new CongError("BAD_ARGUMENT", `dropout: the rate is ${rate}`, { rate }, "use a share from 0 to below 1");
+  }
   if (rate === 0) return x;
   const kept = cast(greaterOrEqual(randomUniform(random.key, x.shape, random.nextStream()), rate), x.dtype);
   return mul(x, mul(kept, 1 / (1 - rate)));
