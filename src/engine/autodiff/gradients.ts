@@ -8,10 +8,11 @@
 import { CongError } from "../../support/errors.ts";
 import type { GraphBuilder, Tensor } from "../graph/builder.ts";
 import type { Node, ValueId } from "../graph/graph.ts";
-import { showShape } from "../graph/shape.ts";
+import { sameShape, showShape } from "../graph/shape.ts";
 import { add } from "../ops/binary.ts";
 import { scalar } from "../ops/emit.ts";
 import { expand } from "../ops/movement.ts";
+import { cast } from "../ops/select.ts";
 
 /**
  * Gradients of a scalar loss.
@@ -45,8 +46,9 @@ export function buildGradients(
   const arrive = (value: ValueId, gradient: Tensor | undefined) => {
     if (gradient === undefined || !relevant.has(value)) return;
     const earlier = arrived.get(value);
-    arrived.set(value, earlier === undefined ? gradient : add(earlier, gradient));
+    arrived.set(value, earlier === undefined ? gradient : accumulate(earlier, gradient));
   };
+  for (const tensor of [...outputs, ...wanted]) builder.own(tensor);
   outputs.forEach((output, i) => arrive(output.value, seeds[i]));
   // The rules append nodes while we walk, so the list of the forward pass is fixed first.
   for (const node of builder.nodes.slice().reverse()) {
@@ -54,6 +56,7 @@ export function buildGradients(
     const needs = node.inputs.map((value) => relevant.has(value));
     if (!incoming.some((gradient) => gradient !== undefined) || !needs.includes(true)) continue;
     const outgoing = builder.scope(backwardScope(node.scope), () => pullBack(builder, node, incoming, needs));
+    checkRule(builder, node, outgoing);
     node.inputs.forEach((value, i) => arrive(value, outgoing[i]));
   }
   return wanted.map((tensor) => arrived.get(tensor.value));
@@ -67,21 +70,31 @@ function pullBack(
 ): readonly (Tensor | undefined)[] {
   const { gradient } = node.definition;
   if (typeof gradient !== "function") return [];
-  // Most ops have one output and may rely on its gradient being there; the others check for undefined themselves.
-  if (node.op !== "customGradient" && node.op !== "scan" && incoming[0] === undefined) {
-    throw new CongError(
-      "NOT_DIFFERENTIABLE",
-      `gradients: only a secondary output of ${node.op} is used by the loss`,
-      { op: node.op, scope: node.scope },
-      "secondary outputs (row statistics) carry no gradient",
-    );
-  }
   return gradient({
     inputs: node.inputs.map((value) => builder.tensor(value)),
     outputs: node.outputs.map((value) => builder.tensor(value)),
     gradients: incoming,
     params: node.params,
     needs,
+  });
+}
+
+/** Half-precision types only store: their gradients are added in float32. */
+function accumulate(a: Tensor, b: Tensor): Tensor {
+  return a.dtype === "float32" ? add(a, b) : cast(add(cast(a, "float32"), cast(b, "float32")), a.dtype);
+}
+
+/** A gradient of another shape would be broadcast in silence, and the parameter would learn something else. */
+function checkRule(builder: GraphBuilder, node: Node, outgoing: readonly (Tensor | undefined)[]): void {
+  node.inputs.forEach((value, i) => {
+    const [gradient, type] = [outgoing[i], builder.types[value]!];
+    if (gradient === undefined || (gradient.dtype === type.dtype && sameShape(gradient.shape, type.shape))) return;
+    throw new CongError(
+      "BAD_GRADIENT",
+      `gradients: the rule of ${node.op} gives ${gradient.dtype}${showShape(gradient.shape)} for input ${i}, which is ${type.dtype}${showShape(type.shape)}`,
+      { op: node.op, scope: node.scope, input: i },
+      "a gradient has the dtype and shape of what it belongs to; after broadcasting use sumTo()",
+    );
   });
 }
 

@@ -8,9 +8,9 @@ import { add, mul, sub } from "./binary.ts";
 import { emit } from "./emit.ts";
 import { aroundAxis } from "./indexing.ts";
 import { matmul } from "./matmul.ts";
-import { reshape } from "./movement.ts";
+import { expand, reshape } from "./movement.ts";
 import { mean, sum } from "./reduce.ts";
-import { exp } from "./unary.ts";
+import { exp, neg } from "./unary.ts";
 
 export const softmaxOp: OpDefinition<{ readonly axis: number }> = {
   name: "softmax",
@@ -56,16 +56,19 @@ export const rmsNormOp: OpDefinition<{ readonly epsilon: number }> = {
   /**
    * With r = 1/rms and c channels: dx = r·w·g − x·r³·Σ(g·x·w)/c, dw = Σ over rows of r·g·x.
    * Both sums are matrix–vector products with g·x, which is cheaper than reductions of further products.
+   * The gradient h of 1/rms itself, which only second derivatives have, adds −x·r³·h/c.
    */
-  gradient: ({ inputs, outputs: [, inverse], gradients: [g], needs }) => {
+  gradient: ({ inputs, outputs: [, inverse], gradients: [g, h], needs }) => {
     const [x, weight] = inputs as [Tensor, Tensor];
     const channels = weight.shape[0]!;
-    const product = reshape(mul(g!, x), [-1, channels]); // (rows, C)
+    const cubed = mul(inverse!, mul(inverse!, inverse!));
+    if (g === undefined) return [neg(mul(x, mul(cubed, rowMean(h!, channels)))), undefined];
+    const product = reshape(mul(g, x), [-1, channels]); // (rows, C)
     const r = inverse!; // (..., 1)
     const projected = reshape(matmul(product, reshape(weight, [channels, 1])), r.shape);
-    const pull = mul(mul(r, mul(r, r)), rowMean(projected, channels));
+    const pull = mul(cubed, rowMean(h === undefined ? projected : add(projected, h), channels));
     return [
-      needs[0] ? sub(mul(mul(g!, weight), r), mul(x, pull)) : undefined,
+      needs[0] ? sub(mul(mul(g, weight), r), mul(x, pull)) : undefined,
       needs[1] ? reshape(matmul(reshape(r, [1, -1]), product), [channels]) : undefined,
     ];
   },
@@ -90,21 +93,35 @@ export const layerNormOp: OpDefinition<{ readonly epsilon: number }> = {
     const row = { dtype: x!.dtype, shape: [...x!.shape.slice(0, -1), 1] };
     return [x!, row, row];
   },
-  gradient: ({ inputs, outputs: [, center, inverse], gradients: [g], needs }) => {
+  /**
+   * With n = (x − mean)·r and s = g·w: dx = r·(s − mean(s) − n·mean(s·n)), dw = Σ over rows of g·n, db = Σ of g.
+   * The gradients of the mean and of r, which only second derivatives have, add their 1/c and −n·r²/c.
+   */
+  gradient: ({ inputs, outputs: [, center, inverse], gradients: [g, ofCenter, ofInverse], needs }) => {
     const [x, weight] = inputs as [Tensor, Tensor];
     const channels = weight.shape[0]!;
     const normalized = mul(sub(x, center!), inverse!);
     const rows = (tensor: Tensor) => sum(reshape(tensor, [-1, channels]), { axes: 0 });
-    const forInput = () => {
-      const scaled = mul(g!, weight);
+    const throughOutput = (gradient: Tensor) => {
+      const scaled = mul(gradient, weight);
       const along = mean(mul(scaled, normalized), { axes: -1, keepDims: true });
       const offset = mean(scaled, { axes: -1, keepDims: true });
       return mul(sub(scaled, add(offset, mul(normalized, along))), inverse!);
     };
+    const forInput = () => {
+      const parts = [
+        ...(g === undefined ? [] : [throughOutput(g)]),
+        ...(ofCenter === undefined ? [] : [expand(rowMean(ofCenter, channels), x.shape)]),
+        ...(ofInverse === undefined
+          ? []
+          : [neg(mul(normalized, mul(mul(inverse!, inverse!), rowMean(ofInverse, channels))))]),
+      ];
+      return parts.reduce((total, part) => add(total, part));
+    };
     return [
       needs[0] ? forInput() : undefined,
-      needs[1] ? rows(mul(g!, normalized)) : undefined,
-      needs[2] ? rows(g!) : undefined,
+      needs[1] && g !== undefined ? rows(mul(g, normalized)) : undefined,
+      needs[2] && g !== undefined ? rows(g) : undefined,
     ];
   },
   evaluate: ({ inputs: [x, weight, bias], outputs: [y, center, inverse], params: { epsilon } }) => {
