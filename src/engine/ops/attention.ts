@@ -6,7 +6,7 @@
 import { CongError } from "../../support/errors.ts";
 import type { Tensor } from "../graph/builder.ts";
 import { type Dim, divideDims, multiplyDims, subtractDims } from "../graph/dims.ts";
-import { showShape } from "../graph/shape.ts";
+import { sameShape, showShape } from "../graph/shape.ts";
 import { add, mul, sub } from "./binary.ts";
 import { lessOrEqual, or } from "./compare.ts";
 import { customGradient } from "./custom-gradient.ts";
@@ -40,12 +40,21 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
   const [B, H, T, D] = q.shape as [Dim, Dim, Dim, Dim];
   const [, G, S] = k.shape as [Dim, Dim, Dim];
   const group = divideDims(H, G);
-  if (q.shape.length !== 4 || k.shape.length !== 4 || v.shape.length !== 4 || group === undefined) {
+  const fits = sameShape([B, G, S], v.shape.slice(0, 3)) && k.shape[0] === B && k.shape[3] === D;
+  if (q.shape.length !== 4 || k.shape.length !== 4 || v.shape.length !== 4 || group === undefined || !fits) {
     throw new CongError(
       "SHAPE_MISMATCH",
       `attention: q ${showShape(q.shape)}, k ${showShape(k.shape)}, v ${showShape(v.shape)}`,
       { q: q.shape, k: k.shape, v: v.shape },
       "wanted q [B, H, T, D], k [B, G, S, D], v [B, G, S, E] with H a multiple of G",
+    );
+  }
+  if (options.scale === undefined && typeof D !== "number") {
+    throw new CongError(
+      "UNBOUND_DIMENSION",
+      `attention: the head size of q ${showShape(q.shape)} is a name, so 1/√D is not known`,
+      { q: q.shape },
+      "give the last axis a number, or pass options.scale",
     );
   }
   const scale = options.scale ?? 1 / Math.sqrt(Number(D));
