@@ -23,16 +23,19 @@ export const isTensorLike = (value: unknown): value is { readonly dtype: string;
 /** Leaves with their paths, in the order of the keys. */
 export function flattenTree<Leaf extends object>(tree: Tree<Leaf>, prefix = ""): [path: string, leaf: Leaf][] {
   if (isTensorLike(tree)) return [[prefix, tree as unknown as Leaf]];
-  if (typeof tree !== "object" || tree === null) {
-    throw new CongError(
-      "BAD_TREE",
-      `parameter tree: "${prefix}" is ${String(tree)}, not a tensor or a record of tensors`,
-      { path: prefix },
-      "leave optional parameters out instead of setting them to undefined",
-    );
-  }
+  requireBranch(tree, prefix);
   return Object.entries(tree).flatMap(([key, child]) =>
     flattenTree<Leaf>(child as Tree<Leaf>, prefix === "" ? key : `${prefix}.${key}`),
+  );
+}
+
+function requireBranch(tree: unknown, path: string): void {
+  if (typeof tree === "object" && tree !== null) return;
+  throw new CongError(
+    "BAD_TREE",
+    `parameter tree: "${path}" is ${String(tree)}, not a tensor or a record of tensors`,
+    { path },
+    "leave optional parameters out instead of setting them to undefined",
   );
 }
 
@@ -44,6 +47,7 @@ export function mapTree<From extends object, To, T extends Tree<From> = Tree<Fro
 ): MapTree<T, From, To> {
   type Result = MapTree<T, From, To>;
   if (isTensorLike(tree)) return change(tree as unknown as From, prefix) as Result;
+  requireBranch(tree, prefix);
   const join = (key: string) => (prefix === "" ? key : `${prefix}.${key}`);
   if (Array.isArray(tree)) return tree.map((child, i) => mapTree<From, To>(child, change, join(String(i)))) as Result;
   const entries = Object.entries(tree as Record<string, Tree<From>>);

@@ -128,7 +128,7 @@ export const topKIndicesOp: OpDefinition<{ readonly k: number; readonly axis: nu
   infer: ([x], { k, axis }) => {
     requireDType("topK", x!, ["float32"]);
     const size = x!.shape[axis]!;
-    if (k < 1 || (typeof size === "number" && k > size)) {
+    if (!Number.isInteger(k) || k < 1 || (typeof size === "number" && k > size)) {
       throw new CongError(
         "BAD_ARGUMENT",
         `topK: k is ${k}, axis ${axis} of ${showShape(x!.shape)} has ${size} elements`,

@@ -69,7 +69,7 @@ function castKernel({ inputs: [x], outputs: [y] }: KernelCall<{ readonly to: DTy
   if (y!.dtype === "bfloat16") target.set(bfloat16ToFloat32(float32ToBfloat16(Float32Array.from(target))));
 }
 
-/** The same value, with no gradient and no dependence for autodiff. */
+/** The first input unchanged, once the others exist. The gradient goes to the first alone. */
 export const barrierOp: OpDefinition<Readonly<Record<string, never>>> = {
   name: "barrier",
   infer: (types) => {
