@@ -7,7 +7,9 @@ import { type Graph, graphResults, graphSources, type Node, type ValueId } from 
 import { sameShape, showShape } from "./shape.ts";
 
 /** All faults found, as sentences; none for a legal graph. */
-export function findFaults(graph: Graph): string[] {
+export const findFaults = (graph: Graph): string[] => [...structureFaults(graph), ...nameFaults(graph)];
+
+function structureFaults(graph: Graph): string[] {
   const faults: string[] = [];
   const known = new Set<ValueId>();
   const define = (value: ValueId, who: string) => {
@@ -20,7 +22,7 @@ export function findFaults(graph: Graph): string[] {
     const who = describeNode(node);
     for (const value of node.inputs) if (!known.has(value)) faults.push(`${who} reads value ${value} before it exists`);
     for (const value of node.outputs) define(value, who);
-    faults.push(...typeFaults(graph, node, who));
+    faults.push(...typeFaults(graph, node, who), ...bodyFaults(node, who));
   }
   for (const value of graphResults(graph)) {
     if (!known.has(value)) faults.push(`a result is value ${value}, which nothing computes`);
@@ -33,13 +35,22 @@ export function findFaults(graph: Graph): string[] {
       );
     }
   }
-  return [...faults, ...nameFaults(graph)];
+  return faults;
 }
 
 /** @throws CongError `BROKEN_GRAPH` naming whoever made the graph. */
 export function verify(graph: Graph, madeBy: string): Graph {
-  const faults = findFaults(graph);
-  if (faults.length === 0) return graph;
+  const faults = structureFaults(graph);
+  const names = nameFaults(graph);
+  if (faults.length === 0 && names.length === 0) return graph;
+  if (faults.length === 0) {
+    throw new CongError(
+      "UNBOUND_DIMENSION",
+      `${madeBy} uses sizes that nobody can know: ${names.join("; ")}`,
+      { madeBy, faults: names },
+      "give an input this size as an axis, or spell the name as there",
+    );
+  }
   throw new CongError(
     "BROKEN_GRAPH",
     `${madeBy} produced a broken graph:\n  ${faults.slice(0, 10).join("\n  ")}`,
@@ -49,6 +60,12 @@ export function verify(graph: Graph, madeBy: string): Graph {
 }
 
 const describeNode = (node: Node): string => `${node.op}${node.scope === "" ? "" : ` in ${node.scope}`}`;
+
+/** Graphs inside an op, as the body of a scan. Their sizes may come from the graph around them. */
+function bodyFaults(node: Node, who: string): string[] {
+  const { body } = node.params as { readonly body?: Graph };
+  return body === undefined ? [] : structureFaults(body).map((fault) => `in the body of ${who}: ${fault}`);
+}
 
 /** The op's own rule must give the recorded types. */
 function typeFaults(graph: Graph, node: Node, who: string): string[] {

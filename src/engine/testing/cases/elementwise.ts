@@ -74,7 +74,7 @@ export const unaryCases = {
       noDifferences: kink,
     }),
   ],
-  exp: smooth(exp, points, [0.0820849986, 0.367879441, 0.778800783, 1.28402542, 2.71828183, 20.0855369]),
+  exp: smooth(exp, points, [0.0820849986, 0.367879441, 0.778800783, 1.28402542, Math.E, 20.0855369]),
   log: smooth(log, positive, [-1.38629436, 0, 0.916290732, 1.09861229, 1.94591015], between(0.5, 2, ["batch", 3])),
   sqrt: smooth(sqrt, positive, [0.5, 1, 1.58113883, 1.73205081, 2.64575131], between(0.5, 2, ["batch", 3])),
   reciprocal: smooth(reciprocal, positive, [4, 1, 0.4, 0.333333333, 0.142857143], awayFromZero(["batch", 3])),
