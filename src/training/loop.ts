@@ -122,18 +122,20 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   let reason: TrainResult["reason"] = "done";
   try {
     while (step < totalSteps) {
-      const batch = await data.next();
-      if (batch === undefined) reason = "end of data";
-      else await update(batch);
+      // First thing in a step, after the checkpoint: a resumed run then repeats an evaluation that a kill cut short.
+      if (evaluateEvery > 0 && step > 0 && step % evaluateEvery === 0 && !signal?.aborted) await evaluate();
+      const batch = signal?.aborted ? undefined : await data.next();
+      if (batch === undefined) {
+        reason = signal?.aborted ? "interrupted" : "end of data";
+        break;
+      }
+      await update(batch);
       // Backends compute on this thread: without a turn of the event loop, Ctrl-C would never be heard.
       await new Promise(setImmediate);
-      if (batch !== undefined && signal?.aborted) reason = "interrupted";
-      if (reason !== "done") break;
-      if (evaluateEvery > 0 && step % evaluateEvery === 0 && step < totalSteps) await evaluate();
       if (step % checkpointEvery === 0) await save();
     }
-    if (reason !== "interrupted") await evaluate();
     await save();
+    if (reason !== "interrupted") await evaluate();
   } catch (error) {
     throw CongError.is(error) && error.code === "NOT_FINITE" ? withRescue(error, step + 1, folder, saved) : error;
   } finally {

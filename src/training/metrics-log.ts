@@ -12,12 +12,12 @@ export interface MetricsLog {
 }
 
 /**
- * Opens a log for appending. Lines of steps after `lastStep`, and a line cut off by a kill, are removed first: a resumed
- * run writes them again.
+ * Opens a log for appending. What a run resumed after `lastStep` will write again is removed first: later steps, the
+ * evaluation after `lastStep` (a line with a "kind"), and a line cut off by a kill.
  */
 export async function openMetricsLog(path: string, lastStep: number): Promise<MetricsLog> {
   const lines = (await readFile(path, "utf8").catch(() => "")).split("\n").filter((line) => line !== "");
-  const kept = lines.filter((line) => (stepOf(line) ?? Infinity) <= lastStep);
+  const kept = lines.filter((line) => staysAt(lastStep, line));
   await writeFileAtomic(path, [new TextEncoder().encode(kept.map((line) => `${line}\n`).join(""))]);
   const handle: FileHandle = await open(path, "a");
   return {
@@ -28,11 +28,11 @@ export async function openMetricsLog(path: string, lastStep: number): Promise<Me
   };
 }
 
-function stepOf(line: string): number | undefined {
+function staysAt(lastStep: number, line: string): boolean {
   try {
-    const { step } = JSON.parse(line) as { step?: unknown };
-    return typeof step === "number" ? step : undefined;
+    const { step, kind } = JSON.parse(line) as { step?: unknown; kind?: unknown };
+    return typeof step === "number" && (kind === undefined ? step <= lastStep : step < lastStep);
   } catch {
-    return undefined;
+    return false;
   }
 }

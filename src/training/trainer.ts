@@ -111,16 +111,15 @@ function notFinite(
       .some((name) => countNotFinite(program.readState(name)) > 0),
   );
   const badInputs = Object.keys(inputs).filter((name) => countNotFinite(inputs[name]!) > 0);
-  const [first] = step.trainable;
   const where =
     broken.length === 0
       ? "every gradient is finite by itself: only their norm, or the loss, overflows float32"
-      : `gradients are not finite in ${broken.length} of ${step.trainable.length} tensors: ${listed(broken)}`;
+      : `gradients are NaN, infinite or too large to square in ${broken.length} of ${step.trainable.length} tensors: ${listed(broken)}`;
   const fed = badInputs.length === 0 ? "" : `; the batch itself holds NaN or infinity in ${listed(badInputs)}`;
   return new CongError(
     "NOT_FINITE",
     `training: the loss is ${loss} and the gradient norm ${gradientNorm}; ${where}${fed}`,
-    { loss, gradientNorm, tensors: broken, inputs: badInputs, first },
+    { loss, gradientNorm, tensors: broken, inputs: badInputs },
     "look at this batch, lower the learning rate or lengthen the warm-up, and check for log(0), division by 0 and masked rows",
   );
 }

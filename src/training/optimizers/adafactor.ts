@@ -49,16 +49,17 @@ export function adafactor(options: AdafactorOptions = {}, rules?: OptimizerRules
       const weight = pow(step, beta2Decay);
       const follow = (old: Tensor, now: Tensor) => add(old, mul(sub(now, old), weight));
       const squared = mul(gradient, gradient);
-      const squareScale = mul(gradientScale, gradientScale);
+      // Twice s and not s², which may underflow.
+      const unscaled = (x: Tensor) => mul(mul(x, gradientScale), gradientScale);
       const next: Record<string, Tensor> = {};
       let variance: Tensor;
       if (moments["row"] !== undefined) {
-        const row = follow(moments["row"], mul(mean(squared, { axes: -1, keepDims: true }), squareScale)); // [..., M, 1]
-        const column = follow(moments["column"]!, mul(mean(squared, { axes: -2, keepDims: true }), squareScale)); // [..., 1, N]
+        const row = follow(moments["row"], unscaled(mean(squared, { axes: -1, keepDims: true }))); // [..., M, 1]
+        const column = follow(moments["column"]!, unscaled(mean(squared, { axes: -2, keepDims: true }))); // [..., 1, N]
         variance = mul(div(row, maximum(mean(row, { axes: -2, keepDims: true }), epsilon)), column); // [..., M, N]
         Object.assign(next, { row, column });
       } else {
-        variance = follow(moments["variance"]!, mul(squared, squareScale));
+        variance = follow(moments["variance"]!, unscaled(squared));
         next["variance"] = variance;
       }
       const direction = div(gradient, sqrt(maximum(variance, epsilon * epsilon))); // the update, but for gradientScale

@@ -38,7 +38,7 @@ export function biasCorrection(decayRate: number, step: Tensor): Tensor {
 }
 
 /**
- * m' = β1·m + (1−β1)·s·g;  v' = β2·v + (1−β2)·s²·g²;  change = lr·(m'/c1) / (√(v'/c2) + ε), c = 1 − β^step.
+ * m' = β1·m + (1−β1)·s·g;  v' = β2·v + (√(1−β2)·s·g)²;  change = lr·(m'/c1) / (√(v'/c2) + ε), c = 1 − β^step.
  *
  * Source: Kingma and Ba, "Adam" (arXiv 1412.6980), algorithm 1, in the order of its section 2: with a = lr·√c2/c1 and
  * ε' = ε·√c2 the change is a·m' / (√v' + ε'), so that both corrections are scalars. Eleven full-size ops.
@@ -50,8 +50,9 @@ export function adamChange(
   const { gradient, moments, learningRate, step, gradientScale } = call;
   const { beta1, beta2, epsilon } = options;
   const first = add(mul(moments["first"]!, beta1), mul(gradient, mul(gradientScale, 1 - beta1)));
-  const squareScale = mul(mul(gradientScale, gradientScale), 1 - beta2);
-  const second = add(mul(moments["second"]!, beta2), mul(mul(gradient, gradient), squareScale));
+  // Scaled before it is squared: s² alone underflows when a gradient of 1e18 is clipped, and then v' would stay 0.
+  const scaled = mul(gradient, mul(gradientScale, Math.sqrt(1 - beta2)));
+  const second = add(mul(moments["second"]!, beta2), mul(scaled, scaled));
   const root = beta2 === 0 ? 1 : sqrt(biasCorrection(beta2, step));
   const rate = mul(learningRate, beta1 === 0 ? root : div(root, biasCorrection(beta1, step)));
   const change = div(mul(first, rate), add(sqrt(second), root === 1 ? epsilon : mul(root, epsilon)));

@@ -42,13 +42,13 @@ export function rmsprop(options: RmspropOptions = {}, rules?: OptimizerRules): O
       const scaled = decay === 0 ? gradient : add(mul(gradient, gradientScale), mul(parameter, decay));
       // What `scaled` still has to be multiplied by.
       const scale: Tensor | undefined = decay === 0 ? gradientScale : undefined;
-      const times = (factor: number, power: 1 | 2) =>
-        scale === undefined ? factor : mul(power === 1 ? scale : mul(scale, scale), factor);
-      const square = add(mul(moments["square"]!, alpha), mul(mul(scaled, scaled), times(1 - alpha, 2)));
+      const times = (factor: number) => mul(scaled, scale === undefined ? factor : mul(scale, factor));
+      const root = times(Math.sqrt(1 - alpha));
+      const square = add(mul(moments["square"]!, alpha), mul(root, root));
       const next: Record<string, Tensor> = { square };
       let variance = square;
       if (centered) {
-        const average = add(mul(moments["mean"]!, alpha), mul(scaled, times(1 - alpha, 1)));
+        const average = add(mul(moments["mean"]!, alpha), times(1 - alpha));
         variance = sub(square, mul(average, average));
         next["mean"] = average;
       }
