@@ -19,7 +19,7 @@ import {
 import { checkDivides, checkInteger, checkRange } from "../support/checks.ts";
 import type { Random } from "../support/random.ts";
 import { type Block, type BlockInputs, block, initBlock } from "./block.ts";
-import { type DropoutOptions, dropoutLayer, repeatableDropout } from "./dropout.ts";
+import { type DropoutOptions, dropoutLayer } from "./dropout.ts";
 import { type Embedding, embedding, initEmbedding, tiedLogits } from "./embedding.ts";
 import { normal } from "./initialize.ts";
 import { initRmsNorm, type RmsNorm, rmsNormLayer } from "./norm.ts";
@@ -125,12 +125,11 @@ export function decoderFrequencies(parameters: Decoder<Tensor>, { heads, rotaryB
 /** `block` that keeps only its input for the backward pass. */
 function recomputed(parameters: Block<Tensor>, x: Tensor, inputs: BlockInputs): Tensor {
   const leaves = flattenTree<Tensor>(parameters).map(([, leaf]) => leaf);
-  const dropoutAgain = inputs.dropout === undefined ? undefined : repeatableDropout(inputs.dropout);
   const [output] = recompute(
     ([first, ...rest]) => {
       let at = 0;
       const own = mapTree<Tensor, Tensor, Block<Tensor>>(parameters, () => rest[at++]!);
-      return [block(own, first!, { ...inputs, dropout: dropoutAgain?.() })];
+      return [block(own, first!, inputs)];
     },
     [x, ...leaves],
   );

@@ -12,19 +12,3 @@ export interface DropoutOptions {
 /** Zeroes elements and scales the rest by 1/(1 − rate) (Srivastava et al. 2014); the identity without options. */
 export const dropoutLayer = (x: Tensor, options?: DropoutOptions): Tensor =>
   options === undefined ? x : dropout(x, options.rate, options.random);
-
-/**
- * Hands out the same streams again each time it is called, for blocks that are traced twice (`recompute`): the
- * backward pass must drop exactly what the forward pass dropped.
- */
-export function repeatableDropout(options: DropoutOptions): () => DropoutOptions {
-  const streams: number[] = [];
-  return () => {
-    let at = 0;
-    const nextStream = () => {
-      streams[at] ??= options.random.nextStream();
-      return streams[at++]!;
-    };
-    return { rate: options.rate, random: { key: options.random.key, nextStream } };
-  };
-}

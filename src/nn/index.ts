@@ -25,6 +25,7 @@ export {
   type Decoder,
   type DecoderConfig,
   type DecoderOptions,
+  decoderFrequencies,
   decoderHidden,
   decoderLogits,
   decoderLoss,
@@ -38,7 +39,7 @@ export {
   decoderStep,
   emptyDecoderCache,
 } from "./decoder-cache.ts";
-export { type DropoutOptions, dropoutLayer, repeatableDropout } from "./dropout.ts";
+export { type DropoutOptions, dropoutLayer } from "./dropout.ts";
 export { type Embedding, type EmbeddingOptions, embedding, initEmbedding, tiedLogits } from "./embedding.ts";
 export {
   constantInitializer,
@@ -76,7 +77,16 @@ export {
   type Routing,
   route,
 } from "./mixture/router.ts";
-export { type GatedMlp, gatedMlp, initGatedMlp, initMlp, type Mlp, type MlpOptions, mlp } from "./mlp.ts";
+export {
+  type ActivationOption,
+  type GatedMlp,
+  gatedMlp,
+  initGatedMlp,
+  initMlp,
+  type Mlp,
+  type MlpOptions,
+  mlp,
+} from "./mlp.ts";
 export {
   initLayerNorm,
   initRmsNorm,
@@ -86,7 +96,7 @@ export {
   type RmsNorm,
   rmsNormLayer,
 } from "./norm.ts";
-export { type CellName, cells } from "./recurrent/cells.ts";
+export { type Cell, type CellName, cells } from "./recurrent/cells.ts";
 export {
   initRecurrent,
   type Recurrent,

@@ -1,10 +1,35 @@
 /**
- * The decoder against Hugging Face's Llama with random weights (shared/golden/llama-tiny): hidden states of every layer,
- * loss, and gradients of every parameter. Llama-tiny has an output layer of its own, so that part is built here.
+ * The decoder against Hugging Face's Llama with random weights (shared/golden/llama-tiny): hidden states,
+ * logits, loss, gradients of every parameter, and greedy generation with a cache. Llama-tiny has an output layer of its own, so that part is built here.
  */
 import { expect, test } from "vitest";
-import { type HostTensor, linearCrossEntropy, reshape, slice, type Tensor, toNumbers } from "../../src/engine/index.ts";
-import { type Decoder, type DecoderOptions, decoderHidden, type Linear, linear } from "../../src/nn/index.ts";
+import {
+  argmax,
+  type Dim,
+  flattenTree,
+  type HostTensor,
+  hostTensor,
+  linearCrossEntropy,
+  mapTree,
+  reshape,
+  slice,
+  specOf,
+  type Tensor,
+  type TensorSpec,
+  toNumbers,
+  trace,
+} from "../../src/engine/index.ts";
+import {
+  type Decoder,
+  type DecoderOptions,
+  decoderCacheSpec,
+  decoderHidden,
+  decoderStep,
+  emptyDecoderCache,
+  type KeysAndValues,
+  type Linear,
+  linear,
+} from "../../src/nn/index.ts";
 import { relativeError, runTraced } from "../../src/nn/run-traced.fixture.ts";
 import { describeBackends } from "./backends.fixture.ts";
 import { hasGolden, readGolden } from "./golden-files.fixture.ts";
@@ -73,6 +98,41 @@ describeBackends("decoder equals Llama", isThere, (backend) => {
       const error = relativeError(found[`gradient.${path}`]!, toNumbers(golden[`grad.${name}`]!), floor);
       expect(error, name).toBeLessThan(1e-3);
     }
+  });
+});
+
+describeBackends("generating with a cache equals Hugging Face", isThere, (backend) => {
+  test("sixteen greedy tokens after a prompt of five", async () => {
+    const config = { vocabulary: 512, hidden: 64, layers: 2, heads: 4, keyValueHeads: 2, feedForward: 160 };
+    const sizes = { batch: 2, capacity: 24 };
+    const leaves = flattenTree<HostTensor>(parameters(), "model");
+    const compile = async (T: Dim) => {
+      const graph = trace((builder) => {
+        const p = builder.state("model", mapTree(parameters(), specOf)) as Model<Tensor>;
+        const cache = builder.state("cache", decoderCacheSpec(config, sizes) as KeysAndValues<TensorSpec>[]);
+        const tokens = builder.input("tokens", "int64", [2, T]);
+        const hidden = decoderStep(p.decoder, tokens, cache, builder.input("start", "int64", [1]), options);
+        builder.output("next", argmax(linear(p.output, slice(hidden, 1, -1))));
+      });
+      const program = await backend().compile(graph);
+      for (const [name, leaf] of leaves) program.writeState(name, leaf);
+      return program;
+    };
+    const [prompt, step] = [await compile(5), await compile(1)];
+    const empty = flattenTree<HostTensor>(emptyDecoderCache(config, sizes), "cache");
+    for (const [name, leaf] of empty) prompt.writeState(name, leaf);
+    const start = (at: number) => hostTensor("int64", [1], [at]);
+    const first = [0, 1].flatMap((b) => toNumbers(golden.input_ids!).slice(17 * b, 17 * b + 5));
+    let { next } = await prompt.run({ tokens: hostTensor("int64", [2, 5], first), start: start(0) });
+    for (const [name] of empty) step.writeState(name, prompt.readState(name));
+    const steps = [toNumbers(next!)];
+    for (let at = 5; at < 20; at++) {
+      ({ next } = await step.run({ tokens: hostTensor("int64", [2, 1], steps.at(-1)!), start: start(at) }));
+      steps.push(toNumbers(next!));
+    }
+    const rows = [0, 1].map((b) => [...first.slice(5 * b, 5 * b + 5), ...steps.map((pair) => pair[b]!)]);
+    expect(rows.flat()).toEqual(toNumbers(golden.greedy!));
+    await Promise.all([prompt.dispose(), step.dispose()]);
   });
 });
 

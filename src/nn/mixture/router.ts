@@ -14,7 +14,6 @@ import {
   reshape,
   sigmoid,
   softmax,
-  stopGradient,
   sum,
   type Tensor,
   topK,
@@ -96,7 +95,7 @@ export function route(parameters: Router<Tensor>, x: Tensor, options: RouterOpti
   const logits = matmul(x, parameters.weight, { transposeB: true }); // (N, E)
   const scores = options.scores === "sigmoid" ? sigmoid(logits) : softmax(logits);
   const { correctionBias } = parameters;
-  const biased = stopGradient(correctionBias === undefined ? scores : add(scores, correctionBias));
+  const biased = correctionBias === undefined ? scores : add(scores, correctionBias);
   const open = activeGroups === groups ? biased : limitToGroups(biased, groups, activeGroups);
   const { indices } = topK(open, activeExperts); // (N, K)
   const chosen = sum(oneHot(indices, E), { axes: 1 }); // (N, K, E) → (N, E)
