@@ -83,7 +83,8 @@ export const binaryOps = {
   ),
   pow: binary(
     "pow",
-    (a, b) => a ** b,
+    // IEEE 754: 1 to any power and ±1 to ±∞ are 1, where JavaScript says NaN.
+    (a, b) => (a === 1 || (a === -1 && Math.abs(b) === Number.POSITIVE_INFINITY) ? 1 : a ** b),
     // Exponent 0 and base 0 would give 0·∞. There the gradients are 0, and so they are with 1 in place of that 0.
     (a, b, y, g) => [() => mul(g, mul(b, pow(a, sub(oneForZero(b), 1)))), () => mul(g, mul(y, log(oneForZero(a))))],
   ),
