@@ -6,29 +6,29 @@
 // answers with a file that holds the script. The backend uses half of the logical cores it is told of
 // (it takes the other half for hyper-threads), so it is told of twice the number wanted.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import path from "node:path";
 
 const require = createRequire(import.meta.url);
 
 /** Starts the backend with `threads` threads; answers with the library and one sentence about what is active. */
 export async function startWasm(threads) {
-  const tf = require('@tensorflow/tfjs'); // tfjs-core by itself has no gradients for Node
-  const backend = require('@tensorflow/tfjs-backend-wasm');
-  const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
-  const distribution = path.dirname(require.resolve('@tensorflow/tfjs-backend-wasm'));
-  const script = path.join(distribution, '..', 'wasm-out', 'tfjs-backend-wasm-threaded-simd.js');
-  const { wasmWorkerContents } = require(script.replace(/\.js$/, '.worker.js'));
+  const tf = require("@tensorflow/tfjs"); // tfjs-core by itself has no gradients for Node
+  const backend = require("@tensorflow/tfjs-backend-wasm");
+  const simd = await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT");
+  const distribution = path.dirname(require.resolve("@tensorflow/tfjs-backend-wasm"));
+  const script = path.join(distribution, "..", "wasm-out", "tfjs-backend-wasm-threaded-simd.js");
+  const { wasmWorkerContents } = require(script.replace(/\.js$/, ".worker.js"));
 
-  const folder = mkdtempSync(path.join(tmpdir(), 'tfjs-worker-'));
-  const workerFile = path.join(folder, 'worker.js');
+  const folder = mkdtempSync(path.join(tmpdir(), "tfjs-worker-"));
+  const workerFile = path.join(folder, "worker.js");
   const prelude = `URL.createObjectURL = () => ${JSON.stringify(script)}; URL.revokeObjectURL = () => {};\n`;
-  const contents = wasmWorkerContents.replace(/\n/g, '\\n'); // line breaks inside its strings lost their escape; tfjs does so too
+  const contents = wasmWorkerContents.replace(/\n/g, "\\n"); // line breaks inside its strings lost their escape; tfjs does so too
   writeFileSync(workerFile, prelude + contents);
 
-  const os = require('node:os');
+  const os = require("node:os");
   const { cpus } = os;
   const { createObjectURL } = URL;
   const OriginalBlob = globalThis.Blob;
@@ -37,9 +37,9 @@ export async function startWasm(threads) {
     URL.createObjectURL = () => workerFile;
     globalThis.Blob = class {}; // goes to the workers by postMessage; the prelude makes its content irrelevant
     backend.setThreadsCount(threads);
-    tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', true);
-    if (!(await tf.setBackend('wasm'))) {
-      throw new Error('the wasm backend did not start; see the messages above');
+    tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", true);
+    if (!(await tf.setBackend("wasm"))) {
+      throw new Error("the wasm backend did not start; see the messages above");
     }
   } finally {
     os.cpus = cpus;
@@ -47,6 +47,6 @@ export async function startWasm(threads) {
     globalThis.Blob = OriginalBlob;
     rmSync(folder, { recursive: true });
   }
-  const active = `wasm${simd ? ' with SIMD' : ''}, ${backend.getThreadsCount()} thread(s)`;
+  const active = `wasm${simd ? " with SIMD" : ""}, ${backend.getThreadsCount()} thread(s)`;
   return { tf, active };
 }

@@ -7,68 +7,119 @@
 // to the fast one: gradients transpose explicitly, attention goes head by head. See `note` and README.md.
 // Letters in comments: B batch, T length, C hidden width, H heads, D head width, F feed-forward width, V vocabulary.
 
-import { startWasm } from './tfjs-threads.mjs';
+import { startWasm } from "./tfjs-threads.mjs";
 import {
-  fingerprints,
-  listWeights,
+  fingerprint,
   makeMask,
   makeRotary,
   makeTokens,
   makeWeights,
   measure,
+  nameWeights,
   readCase,
-  unlistWeights,
-} from './workload.mjs';
+} from "./workload.mjs";
 
 const details = readCase();
 const { tf, active } = await startWasm(2);
-const { hidden, layers, heads, feedForward, vocabulary, batch, length } = details;
+const { hidden, heads, vocabulary, batch, length } = details;
 const width = hidden / heads;
 
 const { inputs, targets } = makeTokens(details);
-const inputRows = tf.tensor1d(inputs, 'int32');
-const inputIndices = tf.tensor2d(inputs, [batch * length, 1], 'int32');
-const oneHotTargets = tf.tidy(() => tf.cast(tf.oneHot(tf.tensor1d(targets, 'int32'), vocabulary), 'float32'));
+const inputRows = tf.tensor1d(inputs, "int32");
+const inputIndices = tf.tensor2d(inputs, [batch * length, 1], "int32");
+const oneHotTargets = tf.tidy(() => tf.cast(tf.oneHot(tf.tensor1d(targets, "int32"), vocabulary), "float32"));
 const mask = tf.tensor2d(makeMask(details), [length, length]);
 const rotary = makeRotaryTensors();
 
-const parts = listWeights(makeWeights(details));
-const variables = parts.map(({ tensor }) => tf.variable(tf.tensor(tensor.data, tensor.shape)));
-const model = unlistWeights(variables);
+const variables = makeWeights(details).map(({ shape, data }) => tf.variable(tf.tensor(data, shape)));
+const model = nameWeights(variables);
 const firstMoments = variables.map((variable) => tf.variable(tf.zerosLike(variable), false));
 const secondMoments = variables.map((variable) => tf.variable(tf.zerosLike(variable), false));
 
+// Tensors that a gradient needs. customGrad's own `save` copies them in this backend; keeping them does not.
+const kept = new Set();
+function keep(tensor) {
+  if (!(tensor instanceof tf.Variable || tensor.kept)) {
+    kept.add(tf.keep(tensor));
+  }
+}
+
 // [N, K] x [K, M], gradients through explicit transposes.
-const matmul = tf.customGrad((a, b, save) => {
-  save([a, b]);
+const matmul = tf.customGrad((a, b) => {
+  keep(a);
+  keep(b);
   return {
     value: tf.matMul(a, b),
-    gradFunc: (dy, [a, b]) => [tf.matMul(dy, tf.transpose(b)), tf.matMul(tf.transpose(a), dy)],
+    gradFunc: (dy) => [tf.matMul(dy, tf.transpose(b)), tf.matMul(tf.transpose(a), dy)],
+  };
+});
+
+// The B*H heads of x [B*H, T*D] as [T, D] each, in two levels: this backend's split copies its whole input per piece.
+const splitHeads = (x) =>
+  tf.split(x, batch, 0).flatMap((rows) => tf.split(rows, heads, 0).map((head) => tf.reshape(head, [length, width])));
+
+// Causal attention of query, key and value [B*H, T*D] each, head by head; value [B*H*T, D]. One operation with its
+// gradient written out, as splitting and joining heads on the tape costs more than the attention itself.
+const attend = tf.customGrad((query, key, value) => {
+  const [queries, keys, values] = [query, key, value].map(splitHeads);
+  const scaled = queries.map((head) => tf.mul(head, width ** -0.5));
+  const probabilities = scaled.map((head, i) =>
+    tf.tidy(() => tf.softmax(tf.add(tf.matMul(head, tf.transpose(keys[i])), mask))),
+  ); // [T, T] each
+  for (const list of [scaled, keys, values, probabilities]) {
+    list.forEach(keep);
+  }
+  const gradFunc = (dy) => {
+    const gradients = splitHeads(tf.reshape(dy, query.shape)).map((dMixed, i) =>
+      tf.tidy(() => {
+        const p = probabilities[i];
+        const dP = tf.matMul(dMixed, tf.transpose(values[i])); // [T, T]
+        const dScores = tf.mul(p, tf.sub(dP, tf.sum(tf.mul(dP, p), -1, true)));
+        return [
+          tf.mul(tf.matMul(dScores, keys[i]), width ** -0.5),
+          tf.matMul(tf.transpose(dScores), scaled[i]),
+          tf.matMul(tf.transpose(p), dMixed),
+        ];
+      }),
+    );
+    return [0, 1, 2].map((which) =>
+      tf.reshape(
+        tf.concat(
+          gradients.map((gradient) => gradient[which]),
+          0,
+        ),
+        query.shape,
+      ),
+    );
+  };
+  return {
+    value: tf.concat(
+      probabilities.map((p, i) => tf.matMul(p, values[i])),
+      0,
+    ),
+    gradFunc,
   };
 });
 
 // [B*T] rows of the embedding. The wasm backend lacks the kernel of gather's own gradient; scatterND adds as well.
-const embed = tf.customGrad((table, save) => {
-  save([]);
-  return {
-    value: tf.gather(table, inputRows),
-    gradFunc: (dy) => tf.scatterND(inputIndices, dy, [vocabulary, hidden]),
-  };
-});
+const embed = tf.customGrad((table) => ({
+  value: tf.gather(table, inputRows),
+  gradFunc: (dy) => tf.scatterND(inputIndices, dy, [vocabulary, hidden]),
+}));
 
 // Mean cross-entropy of logits [B*T, V], with the closed-form gradient: saves two more passes over the logits.
-const crossEntropy = tf.customGrad((logits, save) => {
+const crossEntropy = tf.customGrad((logits) => {
   const probabilities = tf.softmax(logits);
-  save([probabilities]);
+  keep(probabilities);
   const picked = tf.sum(tf.mul(probabilities, oneHotTargets), -1);
   return {
     value: tf.neg(tf.mean(tf.log(picked))),
-    gradFunc: (dy, [probabilities]) => tf.mul(tf.sub(probabilities, oneHotTargets), tf.div(dy, batch * length)),
+    gradFunc: (dy) => tf.mul(tf.sub(probabilities, oneHotTargets), tf.div(dy, batch * length)),
   };
 });
 
 function makeRotaryTensors() {
-  // x * cos + (x @ swap) * sin over both halves: a product with a constant [D, D] is cheaper here than split and concat.
+  // x * cos + (x @ swap) * sin over both halves: a product with a constant [D, D] is cprojecteder here than split and concat.
   const { cosine, sine, half } = makeRotary(details);
   const swap = tf.buffer([width, width]);
   for (let i = 0; i < half; i++) {
@@ -80,7 +131,7 @@ function makeRotaryTensors() {
       const one = tf.tensor2d(values, [length, half]);
       return tf.reshape(tf.concat([one, one], 1), [1, length, 1, width]);
     });
-  return { cosine: table(cosine), sine: table(sine), swap: swap.toTensor() };
+  return { cosine: table(cosine), sine: table(sine), swap: tf.keep(swap.toTensor()) };
 }
 
 function rmsNorm(x, gain) {
@@ -89,37 +140,29 @@ function rmsNorm(x, gain) {
 }
 
 function rotate(x) {
-  // x [B, T, 2H, D]
+  // x [B, T, H, D]
   const swapped = tf.reshape(matmul(tf.reshape(x, [-1, width]), rotary.swap), x.shape);
   return tf.add(tf.mul(x, rotary.cosine), tf.mul(swapped, rotary.sine));
 }
 
 function attention(x, block) {
   // x [B*T, C]
-  const [both, value] = tf.split(matmul(x, block.qkv), [2 * hidden, hidden], 1);
-  const rotated = tf.reshape(rotate(tf.reshape(both, [batch, length, 2 * heads, width])), [batch * length, 2 * hidden]);
-  const queryKeys = tf.split(rotated, batch, 0); // B of [T, 2C]
-  const values = tf.split(value, batch, 0); // B of [T, C]
-  const mixed = queryKeys.map((queryKey, b) => {
-    const queriesAndKeys = tf.split(queryKey, 2 * heads, 1); // [T, D] each
-    const headValues = tf.split(values[b], heads, 1);
-    return tf.concat(
-      headValues.map((headValue, h) => {
-        const scores = matmul(queriesAndKeys[h], tf.transpose(queriesAndKeys[heads + h])); // [T, T]
-        return matmul(tf.softmax(tf.add(tf.mul(scores, width ** -0.5), mask)), headValue);
-      }),
-      1,
-    );
-  });
-  return matmul(tf.concat(mixed, 0), block.output);
+  const byHead = (y) => tf.reshape(tf.transpose(y, [0, 2, 1, 3]), [batch * heads, length * width]);
+  const projected = [block.query, block.key, block.value].map((w) =>
+    tf.reshape(matmul(x, w), [batch, length, heads, width]),
+  );
+  const mixed = attend(byHead(rotate(projected[0])), byHead(rotate(projected[1])), byHead(projected[2])); // [B*H*T, D]
+  const joined = tf.transpose(tf.reshape(mixed, [batch, heads, length, width]), [0, 2, 1, 3]);
+  return matmul(tf.reshape(joined, [batch * length, hidden]), block.output);
 }
 
 function forward() {
   let x = embed(model.embedding); // [B*T, C]
   for (const block of model.blocks) {
     x = tf.add(x, attention(rmsNorm(x, block.attentionNorm), block));
-    const [gate, up] = tf.split(matmul(rmsNorm(x, block.mlpNorm), block.gateUp), [feedForward, feedForward], 1);
-    x = tf.add(x, matmul(tf.mul(tf.mul(gate, tf.sigmoid(gate)), up), block.down));
+    const normed = rmsNorm(x, block.mlpNorm);
+    const gate = matmul(normed, block.gate); // [B*T, F]
+    x = tf.add(x, matmul(tf.mul(tf.mul(gate, tf.sigmoid(gate)), matmul(normed, block.up)), block.down));
   }
   return crossEntropy(matmul(rmsNorm(x, model.finalNorm), tf.transpose(model.embedding)));
 }
@@ -148,10 +191,12 @@ async function step(number) {
     const { value, grads } = tf.variableGrads(forward, variables);
     const gradients = variables.map((variable) => grads[variable.name]);
     if (number === 0 && details.check) {
-      gradients.forEach((gradient, i) => {
-        gradientPrints.push(...fingerprints(gradient.dataSync(), gradient.shape, parts[i].parts));
-      });
+      gradientPrints.push(...gradients.map((gradient) => fingerprint(gradient.dataSync())));
     }
+    for (const tensor of kept) {
+      tensor.dispose();
+    }
+    kept.clear();
     update(gradients, number);
     return value;
   });
@@ -161,12 +206,12 @@ async function step(number) {
   return value;
 }
 
-const row = await measure('tfjs', details, step, {
+const row = await measure("tfjs", details, step, {
   compiles: false,
   gradients: gradientPrints,
   note:
     `tfjs-core ${tf.version_core}, ${active}; workarounds: own gradient of matMul with explicit transposes, attention ` +
-    'as one plain product per head, embedding gradient by scatterND, closed-form cross-entropy gradient',
+    "head by head with its gradient written out, embedding gradient by scatterND, closed-form cross-entropy gradient",
 });
 const leaked = tf.memory().numTensors - tensorsAfterFirst;
 if (leaked !== 0) {

@@ -6,9 +6,9 @@
 export function readCase() {
   const text = process.argv[2];
   if (text === undefined) {
-    throw new Error('no case given; pass one JSON argument such as the ones in README.md');
+    throw new Error("no case given; pass one JSON argument such as the ones in README.md");
   }
-  return { weights: 'normal', check: false, ...JSON.parse(text) };
+  return { weights: "normal", check: false, ...JSON.parse(text) };
 }
 
 /** Token ids [B * (T+1)]: id at flat position i is (i * 7919 + 13) mod V; inputs are columns 0..T-1, targets 1..T. */
@@ -26,7 +26,7 @@ export function makeTokens({ batch, length, vocabulary }) {
 }
 
 /**
- * Initial weights, in the order and numbering of torch.py, matrices [in, out]: normal with deviation 0.02 and norm
+ * Initial weights as a flat list of { shape, data }, in the order and numbering of torch.py, matrices [in, out]: normal with deviation 0.02 and norm
  * gains of one, or with `weights: "sine"` 0.02 * sin(flat index + tensor number), gains plus one.
  */
 export function makeWeights({ hidden, layers, feedForward, vocabulary, weights }) {
@@ -36,7 +36,7 @@ export function makeWeights({ hidden, layers, feedForward, vocabulary, weights }
     const isGain = columns === 0;
     const data = new Float32Array(rows * (isGain ? 1 : columns));
     for (let i = 0; i < data.length; i++) {
-      if (weights === 'sine') {
+      if (weights === "sine") {
         data[i] = 0.02 * Math.sin(i + number) + (isGain ? 1 : 0);
       } else {
         data[i] = isGain ? 1 : 0.02 * normal();
@@ -45,44 +45,23 @@ export function makeWeights({ hidden, layers, feedForward, vocabulary, weights }
     number++;
     return { shape: isGain ? [rows] : [rows, columns], data };
   };
-  const embedding = make(vocabulary, hidden);
-  const blocks = [];
+  const list = [make(vocabulary, hidden)];
   for (let layer = 0; layer < layers; layer++) {
-    blocks.push({
-      attentionNorm: make(hidden),
-      qkv: joinColumns([make(hidden, hidden), make(hidden, hidden), make(hidden, hidden)]), // [C, 3C]
-      output: make(hidden, hidden),
-      mlpNorm: make(hidden),
-      gateUp: joinColumns([make(hidden, feedForward), make(hidden, feedForward)]), // [C, 2F]
-      down: make(feedForward, hidden),
-    });
+    list.push(make(hidden)); // attention norm
+    list.push(make(hidden, hidden), make(hidden, hidden), make(hidden, hidden), make(hidden, hidden)); // q, k, v, output
+    list.push(make(hidden)); // MLP norm
+    list.push(make(hidden, feedForward), make(hidden, feedForward), make(feedForward, hidden)); // gate, up, down
   }
-  return { embedding, blocks, finalNorm: make(hidden) };
-}
-
-/** Flat list of the weights in `makeWeights` order; `parts` says how many logical matrices lie side by side in each. */
-export function listWeights({ embedding, blocks, finalNorm }) {
-  const list = [{ tensor: embedding, parts: 1 }];
-  for (const block of blocks) {
-    list.push(
-      { tensor: block.attentionNorm, parts: 1 },
-      { tensor: block.qkv, parts: 3 },
-      { tensor: block.output, parts: 1 },
-      { tensor: block.mlpNorm, parts: 1 },
-      { tensor: block.gateUp, parts: 2 },
-      { tensor: block.down, parts: 1 },
-    );
-  }
-  list.push({ tensor: finalNorm, parts: 1 });
+  list.push(make(hidden)); // final norm
   return list;
 }
 
-/** The inverse of `listWeights`, for any values in that order. */
-export function unlistWeights(list) {
+/** Names for a list in the order of `makeWeights`: weights, gradients or anything else one per tensor. */
+export function nameWeights(list) {
   const blocks = [];
-  for (let at = 1; at + 1 < list.length; at += 6) {
-    const [attentionNorm, qkv, output, mlpNorm, gateUp, down] = list.slice(at, at + 6);
-    blocks.push({ attentionNorm, qkv, output, mlpNorm, gateUp, down });
+  for (let at = 1; at + 1 < list.length; at += 9) {
+    const [attentionNorm, query, key, value, output, mlpNorm, gate, up, down] = list.slice(at, at + 9);
+    blocks.push({ attentionNorm, query, key, value, output, mlpNorm, gate, up, down });
   }
   return { embedding: list[0], blocks, finalNorm: list.at(-1) };
 }
@@ -124,7 +103,8 @@ export async function measure(engine, details, step, { compiles, note, gradients
   const middle = sorted.length >> 1;
   const ms = sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
   const { hidden, layers, feedForward, vocabulary, batch, length } = details;
-  const parameters = vocabulary * hidden + layers * (4 * hidden * hidden + 3 * hidden * feedForward + 2 * hidden) + hidden;
+  const parameters =
+    vocabulary * hidden + layers * (4 * hidden * hidden + 3 * hidden * feedForward + 2 * hidden) + hidden;
   const flops = (6 * parameters + 12 * layers * hidden * length) * batch * length;
   return {
     case: details.case,
@@ -141,35 +121,15 @@ export async function measure(engine, details, step, { compiles, note, gradients
   };
 }
 
-/** [norm, sum of value[i] * cos(i)] of each logical matrix in a gradient, as torch.py's `fingerprint`. */
-export function fingerprints(data, shape, parts) {
-  const columns = shape.length === 1 ? data.length : shape[1];
-  const width = columns / parts;
-  return Array.from({ length: parts }, (_, part) => {
-    let squares = 0;
-    let probe = 0;
-    for (let i = 0; i < data.length / parts; i++) {
-      const value = data[Math.floor(i / width) * columns + part * width + (i % width)];
-      squares += value * value;
-      probe += value * Math.cos(i);
-    }
-    return [Math.sqrt(squares), probe];
-  });
-}
-
-function joinColumns(tensors) {
-  const rows = tensors[0].shape[0];
-  const columns = tensors.reduce((sum, tensor) => sum + tensor.shape[1], 0);
-  const data = new Float32Array(rows * columns);
-  let offset = 0;
-  for (const tensor of tensors) {
-    const width = tensor.shape[1];
-    for (let row = 0; row < rows; row++) {
-      data.set(tensor.data.subarray(row * width, (row + 1) * width), row * columns + offset);
-    }
-    offset += width;
+/** [norm, sum of value[i] * cos(i)] of a gradient, as torch.py's `fingerprint`. */
+export function fingerprint(data) {
+  let squares = 0;
+  let probe = 0;
+  for (let i = 0; i < data.length; i++) {
+    squares += data[i] * data[i];
+    probe += data[i] * Math.cos(i);
   }
-  return { shape: [rows, columns], data };
+  return [Math.sqrt(squares), probe];
 }
 
 /** Seeded normal numbers: mulberry32 and the Box-Muller transform. */
