@@ -1,5 +1,6 @@
 /** The checkpoints of one run: "checkpoint-STEP" folders inside the run's folder, of which the last few are kept. */
-import { readdir, rm } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { recoverFolder } from "../support/files.ts";
 
@@ -26,11 +27,16 @@ export async function findCheckpoints(run: string): Promise<FoundCheckpoint[]> {
   return [...steps].sort((a, b) => a - b).map((step) => ({ step, folder: checkpointPath(run, step) }));
 }
 
-/** Deletes all but the last `keep` checkpoints, called after a new one is safely in its place. */
+/**
+ * Deletes all but the last `keep` checkpoints, called after a new one is safely in its place. Each is renamed first: a
+ * kill half way through must not leave something that looks like a checkpoint.
+ */
 export async function pruneCheckpoints(run: string, keep: number): Promise<void> {
   const found = await findCheckpoints(run);
   for (const { folder } of found.slice(0, Math.max(0, found.length - keep))) {
-    await rm(folder, { recursive: true, force: true });
+    const doomed = `${folder}.tmp-${process.pid}-${randomBytes(4).toString("hex")}`;
+    await rename(folder, doomed);
+    await rm(doomed, { recursive: true, force: true });
   }
 }
 
