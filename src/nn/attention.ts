@@ -104,6 +104,8 @@ export interface HeadOptions {
 export interface AttentionInputs extends HeadOptions {
   /** Added to the scores, broadcasts to [B, H, T, S]; from `causalBias`, `prefixBias`, `maskBias` of the engine. */
   readonly bias?: Tensor | undefined;
+  /** A query sees keys up to its own position; instead of a causal `bias`, and cheaper. Default false. */
+  readonly causal?: boolean | undefined;
   /** [B, S, source channels]: where keys and values come from. Default x itself. */
   readonly source?: Tensor | undefined;
   /** Learned keys and values that stand before the others (prefix tuning); `bias` then covers them as well. */
@@ -151,9 +153,13 @@ export function mixHeads(
   parameters: Attention<Tensor>,
   query: Tensor,
   { key, value }: KeysAndValues<Tensor>,
-  { bias, scale }: { readonly bias?: Tensor | undefined; readonly scale?: number | undefined },
+  { bias, causal, scale }: Pick<AttentionInputs, "bias" | "causal" | "scale">,
 ): Tensor {
-  const options = { ...(bias === undefined ? {} : { bias }), ...(scale === undefined ? {} : { scale }) };
+  const options = {
+    ...(bias === undefined ? {} : { bias }),
+    ...(causal === undefined ? {} : { causal }),
+    ...(scale === undefined ? {} : { scale }),
+  };
   const mixed = swapAxes(attention(query, key, value, options)); // (B, T, H, D)
   return linear(parameters.output, reshape(mixed, [...mixed.shape.slice(0, 2), -1]));
 }

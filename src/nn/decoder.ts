@@ -2,10 +2,9 @@
  * A small causal language model: the Llama architecture (RMS norms, SwiGLU, half-split rotary positions, no biases)
  * with the output layer tied to the embedding. The quick start trains it and the benchmark measures it.
  *
- * Whatever all layers share (rotary tables, causal bias) is built once. B batch, T length, C hidden, V vocabulary.
+ * The rotary tables are built once and shared by all layers. B batch, T length, C hidden, V vocabulary.
  */
 import {
-  causalBias,
   type Dim,
   flattenTree,
   type HostTensor,
@@ -100,10 +99,9 @@ export function decoderHidden(parameters: Decoder<Tensor>, tokens: Tensor, optio
   const { heads, normEpsilon: epsilon = 1e-5 } = options;
   const T = tokens.shape[1]!;
   const rotary = builder.scope("positions", () => tablesOf(parameters, T, options, tokens));
-  const bias = builder.scope("positions", () => causalBias(tokens, T)); // (T, T)
   let x = builder.scope("embedding", () => dropoutLayer(embedding(parameters.embedding, tokens), options.dropout));
   parameters.layers.forEach((layer, i) => {
-    const inputs: BlockInputs = { heads, rotary, bias, epsilon, dropout: options.dropout };
+    const inputs: BlockInputs = { heads, rotary, causal: true, epsilon, dropout: options.dropout };
     x = builder.scope(`layers.${i}`, () => (options.recompute ? recomputed : block)(layer, x, inputs));
   });
   return builder.scope("norm", () => rmsNormLayer(parameters.norm, x, { epsilon }));

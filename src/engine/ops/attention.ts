@@ -12,7 +12,7 @@ import { lessOrEqual, or } from "./compare.ts";
 import { customGradient } from "./custom-gradient.ts";
 import { scalar } from "./emit.ts";
 import { matmul } from "./matmul.ts";
-import { reshape } from "./movement.ts";
+import { concat, reshape, slice } from "./movement.ts";
 import { softmax } from "./normalize.ts";
 import { sum, sumTo } from "./reduce.ts";
 import { where } from "./select.ts";
@@ -25,6 +25,11 @@ export const forbiddenScore = -1e30;
 export interface AttentionOptions {
   /** Added to the scores; broadcasts to [B, H, T, S]. Make one with `causalBias`, `prefixBias` or `maskBias`. */
   readonly bias?: Tensor;
+  /**
+   * A query sees keys up to its own position, the last query standing at the last key; not together with `bias`.
+   * Cheaper than `causalBias`: queries go in blocks, and a block never meets the keys behind it. Default false.
+   */
+  readonly causal?: boolean;
   /** Factor on q·k. Default 1/√D. */
   readonly scale?: number;
 }
@@ -37,11 +42,110 @@ export interface AttentionOptions {
  * @returns [B, H, T, E]
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
-  const [B, H, T, D] = q.shape as [Dim, Dim, Dim, Dim];
+  checkAttention(q, k, v, options);
+  const scale = options.scale ?? 1 / Math.sqrt(Number(q.shape[3]));
+  const [T, S] = [q.shape[2]!, k.shape[2]!];
+  if (options.causal !== true) return oneBlock(q, k, v, options.bias, scale);
+  if (typeof T !== "number" || typeof S !== "number" || T < 2 * queryBlock || S < T) {
+    return oneBlock(q, k, v, causalBias(q, T, S), scale);
+  }
+  return causalBlocks(q, k, v, scale, T, S);
+}
+
+/** One block of queries against some keys: its result, and the gradients of what it read. */
+interface AttendedBlock {
+  readonly output: Tensor; // (B, H, t, E)
+  backward(g: Tensor): { readonly q: Tensor; readonly k: Tensor; readonly v: Tensor; readonly scores: Tensor };
+}
+
+function attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | undefined, scale: number): AttendedBlock {
+  const [B, H, T] = q.shape as [Dim, Dim, Dim];
   const [, G, S] = k.shape as [Dim, Dim, Dim];
-  const group = divideDims(H, G);
+  // The query heads of one group share a key head: laid end to end they form one longer matrix.
+  const rows = multiplyDims(divideDims(H, G)!, T);
+  const grouped = (x: Tensor) => reshape(x, [B, G, rows, x.shape[3]!]);
+  const queries = grouped(q); // (B, G, H/G·T, D)
+  const scores = reshape(matmul(queries, k, { transposeB: true, scale }), [B, H, T, S]);
+  const weights = softmax(bias === undefined ? scores : add(scores, bias)); // (B, H, T, S)
+  const flat = reshape(weights, [B, G, rows, S]);
+  const mixed = matmul(flat, v); // (B, G, H/G·T, E)
+  return {
+    output: reshape(mixed, [B, H, T, v.shape[3]!]),
+    backward(gradient) {
+      const g = grouped(gradient);
+      const spread = matmul(g, v, { transposeB: true });
+      // Σ over S of P·dP equals Σ over E of dO·O, which is S/E times smaller (Dao et al. 2022).
+      const center = sum(mul(g, mixed), { axes: -1, keepDims: true });
+      const forScores = mul(flat, sub(spread, center)); // (B, G, H/G·T, S)
+      return {
+        q: reshape(matmul(forScores, k, { scale }), q.shape),
+        k: matmul(forScores, queries, { transposeA: true, scale }),
+        v: matmul(flat, g, { transposeA: true }),
+        scores: reshape(forScores, [B, H, T, S]),
+      };
+    },
+  };
+}
+
+function oneBlock(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | undefined, scale: number): Tensor {
+  const block = attend(q, k, v, bias, scale);
+  return customGradient([block.output], [q, k, v, ...(bias ? [bias] : [])], ([g]) => {
+    const found = block.backward(g!);
+    return [found.q, found.k, found.v, ...(bias ? [sumTo(found.scores, bias.shape)] : [])];
+  })[0]!;
+}
+
+/** Queries a block: large enough for the matrix products, small enough to skip most of what the mask forbids. */
+const queryBlock = 64;
+
+function causalBlocks(q: Tensor, k: Tensor, v: Tensor, scale: number, T: number, S: number): Tensor {
+  const starts = Array.from({ length: Math.ceil(T / queryBlock) }, (_, i) => i * queryBlock);
+  const blocks = starts.map((start) => {
+    const end = Math.min(start + queryBlock, T);
+    const visible = S - T + end;
+    const part = (x: Tensor) => slice(x, 2, 0, visible);
+    const bias = causalBias(q, end - start, visible);
+    return { visible, ...attend(slice(q, 2, start, end), part(k), part(v), bias, scale) };
+  });
+  const output = concat(
+    blocks.map((block) => block.output),
+    2,
+  );
+  return customGradient([output], [q, k, v], ([g]) => {
+    const found = blocks.map((block, i) =>
+      block.backward(slice(g!, 2, starts[i]!, Math.min(starts[i]! + queryBlock, T))),
+    );
+    return [
+      concat(
+        found.map((each) => each.q),
+        2,
+      ),
+      sumOfPrefixes(found.map((each) => each.k)),
+      sumOfPrefixes(found.map((each) => each.v)),
+    ];
+  })[0]!;
+}
+
+/**
+ * Σ of tensors [B, G, s, D] of growing s, each padded with zeros behind. Built back to front, so that every element
+ * is added once for each block that saw it and nothing is padded: the part only the last block saw is cut off first.
+ */
+function sumOfPrefixes(parts: readonly Tensor[]): Tensor {
+  const pieces: Tensor[] = [];
+  let rest = parts.at(-1)!;
+  for (let i = parts.length - 2; i >= 0; i--) {
+    const size = parts[i]!.shape[2]!;
+    pieces.unshift(slice(rest, 2, size));
+    rest = add(slice(rest, 2, 0, size), parts[i]!);
+  }
+  return concat([rest, ...pieces], 2);
+}
+
+function checkAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): void {
+  const [B, H, , D] = q.shape as [Dim, Dim, Dim, Dim];
+  const [, G, S] = k.shape as [Dim, Dim, Dim];
   const fits = sameShape([B, G, S], v.shape.slice(0, 3)) && k.shape[0] === B && k.shape[3] === D;
-  if (q.shape.length !== 4 || k.shape.length !== 4 || v.shape.length !== 4 || group === undefined || !fits) {
+  if (q.shape.length !== 4 || k.shape.length !== 4 || v.shape.length !== 4 || divideDims(H, G) === undefined || !fits) {
     throw new CongError(
       "SHAPE_MISMATCH",
       `attention: q ${showShape(q.shape)}, k ${showShape(k.shape)}, v ${showShape(v.shape)}`,
@@ -57,29 +161,14 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
       "give the last axis a number, or pass options.scale",
     );
   }
-  const scale = options.scale ?? 1 / Math.sqrt(Number(D));
-  // The query heads of one group share a key head: laid end to end they form one longer matrix.
-  const rows = multiplyDims(group, T);
-  const grouped = (x: Tensor) => reshape(x, [B, G, rows, x.shape[3]!]);
-  const queries = grouped(q); // (B, G, H/G·T, D)
-  const scores = reshape(matmul(queries, k, { transposeB: true, scale }), [B, H, T, S]);
-  const biased = options.bias === undefined ? scores : add(scores, options.bias);
-  const weights = softmax(biased); // (B, H, T, S)
-  const flat = reshape(weights, [B, G, rows, S]);
-  const mixed = matmul(flat, v); // (B, G, H/G·T, E)
-  // Σ over S of P·dP equals Σ over E of dO·O, which is S/E times smaller (Dao et al. 2022).
-  const [result] = customGradient([mixed], [queries, k, v, ...(options.bias ? [options.bias] : [])], ([g]) => {
-    const spread = matmul(g!, v, { transposeB: true });
-    const center = sum(mul(g!, mixed), { axes: -1, keepDims: true });
-    const forScores = mul(flat, sub(spread, center)); // (B, G, H/G·T, S)
-    return [
-      matmul(forScores, k, { scale }),
-      matmul(forScores, queries, { transposeA: true, scale }),
-      matmul(flat, g!, { transposeA: true }),
-      ...(options.bias ? [sumTo(reshape(forScores, [B, H, T, S]), options.bias.shape)] : []),
-    ];
-  });
-  return reshape(result!, [B, H, T, v.shape[3]!]);
+  if (options.causal && options.bias !== undefined) {
+    throw new CongError(
+      "BAD_ARGUMENT",
+      "attention: got both causal and bias",
+      {},
+      "add causalBias to the bias and leave causal out",
+    );
+  }
 }
 
 /** 0 where a key may be seen and a very negative number elsewhere, from a bool mask. */

@@ -6,12 +6,12 @@ import { add, div, maximum, mul, sub } from "./binary.ts";
 import { notEqual } from "./compare.ts";
 import { customGradient } from "./custom-gradient.ts";
 import { scalar } from "./emit.ts";
-import { addAlongAxis, gather, scatterAdd, takeAlongAxis } from "./gather.ts";
+import { addAlongAxis, takeAlongAxis } from "./gather.ts";
 import { matmul } from "./matmul.ts";
 import { expand, reshape } from "./movement.ts";
 import { softmax } from "./normalize.ts";
 import { max, mean, sum } from "./reduce.ts";
-import { cast, where } from "./select.ts";
+import { barrier, cast, where } from "./select.ts";
 import { log } from "./unary.ts";
 
 export interface CrossEntropyOptions {
@@ -94,9 +94,9 @@ export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntr
 /**
  * Cross-entropy of hidden·weightᵀ against class indices, without a gradient tensor of the size of the logits.
  *
- * The gradient of the logits is P − onehot, row-scaled. Multiplying it out, the one-hot part is a gather of weight
- * rows and a scatter of hidden rows, and the row scale moves to the thin side of both products, so that the
- * probabilities are read but never rewritten.
+ * The gradient of the logits is P − onehot, row-scaled. The row scale moves to the thin side of both products that
+ * follow, and the one-hot part changes one probability a row, so that P itself serves as the gradient: nothing of the
+ * size of the logits is written again.
  * @param hidden [N, C]
  * @param weight [V, C], as an embedding or an output layer stores it
  * @param targets [N]
@@ -112,14 +112,14 @@ export function linearCrossEntropy(
   const rows = lossRows(logits, targets, smoothing, options.ignoreIndex ?? -100);
   const { probabilities, safeTargets, counts } = rows;
   const [losses] = customGradient([rows.losses], [hidden, weight], ([g]) => {
-    const scale = reshape(mul(g!, counts), [hidden.shape[0]!, 1]); // (N, 1)
+    const N = hidden.shape[0]!;
+    const scale = reshape(mul(g!, counts), [N, 1]); // (N, 1)
     const scaled = mul(hidden, scale); // (N, C)
-    let forHidden = sub(matmul(probabilities, weight), mul(gather(weight, safeTargets), 1 - smoothing));
-    let forWeight = scatterAdd(
-      matmul(probabilities, scaled, { transposeA: true }),
-      safeTargets,
-      mul(scaled, smoothing - 1),
-    );
+    // Waiting for the losses makes this the last reader of P, so that a backend may change it in place.
+    const hit = barrier(expand(scalar(hidden, smoothing - 1), [N, 1]), rows.losses);
+    const difference = addAlongAxis(probabilities, reshape(safeTargets, [N, 1]), hit, 1); // (N, V)
+    let forHidden = matmul(difference, weight);
+    let forWeight = matmul(difference, scaled, { transposeA: true });
     if (smoothing > 0) {
       const share = div(scalar(hidden, smoothing), classCount(logits));
       forHidden = sub(forHidden, mul(sum(weight, { axes: 0 }), share));

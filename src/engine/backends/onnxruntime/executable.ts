@@ -16,8 +16,11 @@ import { type OpTime, readProfile } from "./profile.ts";
 import type { Binding, Session } from "./session.ts";
 
 export interface OnnxruntimeExecutable extends Executable {
-  /** Ends profiling and returns the time of each op of the graph over all runs so far. Needs the option `profile`. */
-  profile(): OpTime[];
+  /**
+   * Ends profiling and returns the time of each op of the graph over all runs but the first `skip` (default 0).
+   * Needs the backend option `profile`.
+   */
+  profile(skip?: number): OpTime[];
 }
 
 export interface ExecutableParts {
@@ -134,12 +137,12 @@ export function createExecutable(parts: ExecutableParts): OnnxruntimeExecutable 
       copyIn(slot.current, tensor);
       slot.written = true;
     },
-    profile() {
+    profile(skip = 0) {
       requireAlive();
       if (!parts.profiled) {
         throw new CongError("NOT_PROFILED", "profile: this program was compiled without profiling", {}, "use onnxruntimeBackend({ profile: true })");
       }
-      return readProfile(session.endProfiling(), parts.origins);
+      return readProfile(session.endProfiling(), parts.origins, skip);
     },
     async dispose() {
       if (!alive) return;

@@ -19,18 +19,24 @@ export interface OpTime {
 interface ProfileEvent {
   readonly cat?: string;
   readonly name?: string;
+  readonly ts?: number; // microseconds
   readonly dur?: number; // microseconds
   readonly args?: { readonly op_name?: string; readonly input_type_shape?: readonly Record<string, readonly number[]>[] };
 }
 
-/** Reads and removes the profile file. Sorted by time, the longest first. */
-export function readProfile(path: string, origins: ReadonlyMap<string, Node>): OpTime[] {
+/**
+ * Reads and removes the profile file. Sorted by time, the longest first.
+ * @param skip leaves out that many runs at the start, which pay for touching memory the first time.
+ */
+export function readProfile(path: string, origins: ReadonlyMap<string, Node>, skip = 0): OpTime[] {
   const events = JSON.parse(readFileSync(path, "utf8")) as ProfileEvent[];
   rmSync(path, { force: true });
+  const runs = events.filter(({ name }) => name === "model_run").map(({ ts = 0, dur = 0 }) => ts + dur).sort((a, b) => a - b);
+  const from = skip === 0 ? 0 : (runs[skip - 1] ?? 0);
   const times = new Map<string, { -readonly [K in keyof OpTime]: OpTime[K] }>();
   const suffix = "_kernel_time";
-  for (const { cat, name = "", dur = 0, args } of events) {
-    if (cat !== "Node" || !name.endsWith(suffix)) continue;
+  for (const { cat, name = "", ts = 0, dur = 0, args } of events) {
+    if (cat !== "Node" || ts < from || !name.endsWith(suffix)) continue;
     const node = origins.get(name.slice(0, -suffix.length));
     const kernel = args?.op_name ?? "?";
     const shapes = (args?.input_type_shape ?? []).map((entry) => `[${Object.values(entry)[0] ?? ""}]`).join(" ");
