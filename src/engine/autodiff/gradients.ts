@@ -49,7 +49,7 @@ export function buildGradients(
     arrived.set(value, earlier === undefined ? gradient : accumulate(earlier, gradient));
   };
   for (const tensor of [...outputs, ...wanted]) builder.own(tensor);
-  outputs.forEach((output, i) => arrive(output.value, seeds[i]));
+  for (const [i, output] of outputs.entries()) arrive(output.value, seeds[i]);
   // The rules append nodes while we walk, so the list of the forward pass is fixed first.
   for (const node of builder.nodes.slice().reverse()) {
     const incoming = node.outputs.map((value) => arrived.get(value));
@@ -57,7 +57,7 @@ export function buildGradients(
     if (!incoming.some((gradient) => gradient !== undefined) || !needs.includes(true)) continue;
     const outgoing = builder.scope(backwardScope(node.scope), () => pullBack(builder, node, incoming, needs));
     checkRule(builder, node, outgoing);
-    node.inputs.forEach((value, i) => arrive(value, outgoing[i]));
+    for (const [i, value] of node.inputs.entries()) arrive(value, outgoing[i]);
   }
   return wanted.map((tensor) => arrived.get(tensor.value));
 }

@@ -173,6 +173,11 @@ export class GraphBuilder {
     return outputs.map((value) => this.tensor(value));
   }
 
+  /** A value that stands for something from elsewhere; no node may reach a finished graph through it. */
+  placeholder({ dtype, shape }: TensorType): Tensor {
+    return this.tensor(this.newValue({ dtype, shape }));
+  }
+
   /** Adds a copy of another graph's node that reads `inputs`. */
   replay(node: Node, inputs: readonly Tensor[]): Tensor[] {
     return this.scope(node.scope, () => this.emit(node.definition, inputs, node.params));

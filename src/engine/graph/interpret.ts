@@ -60,7 +60,7 @@ export function interpretAll(
   precision: Precision,
 ): Map<ValueId, KernelTensor> {
   const values = new Map<ValueId, KernelTensor>();
-  graph.inputs.forEach((input, i) => values.set(input.value, inputs[i]!));
+  for (const [i, input] of graph.inputs.entries()) values.set(input.value, inputs[i]!);
   for (const { name, value } of [...graph.state, ...graph.constants]) values.set(value, state.get(name)!);
   const allocate = (type: TensorType): KernelTensor => {
     const shape = evaluateShape(type.shape, bindings);
@@ -83,7 +83,7 @@ export function interpretAll(
       }
       throw error;
     }
-    node.outputs.forEach((value, i) => values.set(value, outputs[i]!));
+    for (const [i, value] of node.outputs.entries()) values.set(value, outputs[i]!);
   }
   return values;
 }

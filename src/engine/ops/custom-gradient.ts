@@ -5,14 +5,22 @@
  * (straight-through, gradient reversal) or nothing at all (stop-gradient). The op is an identity on its first
  * `results` inputs; the rest are what the rule returns gradients for. A pass removes it before anything is compiled.
  */
-import type { Tensor } from "../graph/builder.ts";
+import type { GraphBuilder, Tensor } from "../graph/builder.ts";
+import type { Node, ValueId } from "../graph/graph.ts";
 import type { OpDefinition } from "../graph/op.ts";
 import { mul } from "./binary.ts";
 
 /** Receives d loss / d result (undefined where there is none), returns d loss / d parameter. */
 export type CustomRule = (gradients: readonly (Tensor | undefined)[]) => readonly (Tensor | undefined)[];
 
-export const customGradientOp: OpDefinition<{ readonly results: number; readonly rule: CustomRule }> = {
+export interface CustomGradientParams {
+  readonly results: number;
+  readonly rule: CustomRule;
+  /** The builder whose tensors the rule reads. */
+  readonly home: GraphBuilder;
+}
+
+export const customGradientOp: OpDefinition<CustomGradientParams> = {
   name: "customGradient",
   infer: (types, { results }) => types.slice(0, results),
   gradient: ({ gradients, inputs, params: { results, rule } }) => {
@@ -30,7 +38,31 @@ export const customGradientOp: OpDefinition<{ readonly results: number; readonly
  */
 export function customGradient(results: readonly Tensor[], parameters: readonly Tensor[], rule: CustomRule): Tensor[] {
   const inputs = [...results, ...parameters];
-  return inputs[0]!.builder.emit(customGradientOp, inputs, { results: results.length, rule });
+  const home = inputs[0]!.builder;
+  return home.emit(customGradientOp, inputs, { results: results.length, rule, home });
+}
+
+/**
+ * The parameters of a node that is copied into another builder. A rule reads tensors of the graph it was written in, so
+ * it runs there, on placeholders for the gradients, and the nodes it makes are copied after it.
+ * @param values the copies of the values of the rule's graph; grows.
+ * @param copy adds copies of nodes to `target`, reading and extending `values`.
+ */
+export function movedCustomGradient(
+  { results, rule, home }: CustomGradientParams,
+  target: GraphBuilder,
+  values: Map<ValueId, Tensor>,
+  copy: (nodes: readonly Node[]) => void,
+): CustomGradientParams {
+  const moved: CustomRule = (incoming) => {
+    const first = home.nodes.length;
+    const stands = incoming.map((gradient) => gradient && home.placeholder(gradient));
+    const given = rule(stands);
+    for (const [i, stand] of stands.entries()) if (stand !== undefined) values.set(stand.value, incoming[i]!);
+    copy(home.nodes.slice(first));
+    return given.map((gradient) => gradient && values.get(gradient.value)!);
+  };
+  return { results, rule: moved, home: target };
 }
 
 /** The same value; the gradient stops here. */

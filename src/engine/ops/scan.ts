@@ -10,11 +10,12 @@ import { CongError } from "../../support/errors.ts";
 import { buildGradients } from "../autodiff/gradients.ts";
 import { bindGraph } from "../graph/bind.ts";
 import { GraphBuilder, type Tensor } from "../graph/builder.ts";
-import type { Graph, TensorType } from "../graph/graph.ts";
+import type { Graph, Node, TensorType } from "../graph/graph.ts";
 import { interpret } from "../graph/interpret.ts";
 import type { GradientCall, KernelCall, KernelTensor, OpDefinition } from "../graph/op.ts";
 import { sameShape, showShape } from "../graph/shape.ts";
 import { add } from "./binary.ts";
+import { type CustomGradientParams, customGradientOp, movedCustomGradient } from "./custom-gradient.ts";
 import { scalar } from "./emit.ts";
 import { concat, expand, reshape, slice } from "./movement.ts";
 
@@ -78,9 +79,9 @@ function scanKernel({
     const slices = lists.map((x) => ({ dtype: x.dtype, shape: x.shape.slice(1), data: part(x, step) }));
     const results = interpret(body, [...current, ...slices, ...captured], bindings);
     current = results.slice(0, carries);
-    results.forEach((result, k) => part(outputs[carries + k]!, step).set(result.data));
+    for (const [k, result] of results.entries()) part(outputs[carries + k]!, step).set(result.data);
   }
-  current.forEach((carry, k) => outputs[k]!.data.set(carry.data));
+  for (const [k, carry] of current.entries()) outputs[k]!.data.set(carry.data);
 }
 
 /** Backward loop: walks the other way with the carries' gradients as carries, and adds up those of captured tensors. */
@@ -160,13 +161,20 @@ export function embed(
   inputs: readonly Tensor[],
 ): { inputs: readonly Tensor[]; outputs: Tensor[] } {
   const values = new Map(graph.inputs.map((input, i) => [input.value, inputs[i]!]));
-  for (const node of graph.nodes) {
-    const made = builder.replay(
-      node,
-      node.inputs.map((value) => values.get(value)!),
-    );
-    node.outputs.forEach((value, i) => values.set(value, made[i]!));
-  }
+  const copy = (nodes: readonly Node[]): void => {
+    for (const node of nodes) {
+      const params =
+        node.op === customGradientOp.name
+          ? movedCustomGradient(node.params as CustomGradientParams, builder, values, copy)
+          : node.params;
+      const made = builder.replay(
+        { ...node, params },
+        node.inputs.map((value) => values.get(value)!),
+      );
+      for (const [i, value] of node.outputs.entries()) values.set(value, made[i]!);
+    }
+  };
+  copy(graph.nodes);
   return { inputs, outputs: graph.outputs.map((output) => values.get(output.value)!) };
 }
 
@@ -205,8 +213,8 @@ export function scan(body: ScanBody, given: ScanArguments): { carries: Tensor[];
     sequences.map((x, i) => input(`sequence.${i}`, { dtype: x.dtype, shape: x.shape.slice(1) })),
     captured.map((x, i) => input(`captured.${i}`, x)),
   );
-  step.carries.forEach((x, i) => inner.output(`carry.${i}.next`, x));
-  (step.results ?? []).forEach((x, i) => inner.output(`result.${i}`, x));
+  for (const [i, x] of step.carries.entries()) inner.output(`carry.${i}.next`, x);
+  for (const [i, x] of (step.results ?? []).entries()) inner.output(`result.${i}`, x);
   const params = { body: inner.finish(), carries: carries.length, sequences: sequences.length, reverse };
   const outputs = first.builder.emit(scanOp, [...carries, ...sequences, ...captured], params);
   return { carries: outputs.slice(0, carries.length), results: outputs.slice(2 * carries.length) };

@@ -3,10 +3,12 @@ import type { Tensor } from "../../graph/builder.ts";
 import { add, mul } from "../../ops/binary.ts";
 import { matmul } from "../../ops/matmul.ts";
 import { concat, reshape, slice } from "../../ops/movement.ts";
+import { dropout, randomSource } from "../../ops/random.ts";
+import { logSumExp } from "../../ops/reduce.ts";
 import { scan } from "../../ops/scan.ts";
 import { cast } from "../../ops/select.ts";
 import { tanh } from "../../ops/unary.ts";
-import { given, normal } from "../inputs.ts";
+import { given, ids, normal } from "../inputs.ts";
 import { type OpCase, opCase } from "../op-case.ts";
 
 /** h ← tanh(x·W + h·U); x [T, B, 2], h [B, 3]. */
@@ -106,6 +108,32 @@ export const scanCases = {
           },
           { carries: [h], sequences: [x], captured: [w] },
         ).results,
+    ),
+    // The forward algorithm of a linear-chain CRF: a hand-written gradient (logSumExp) inside the body.
+    opCase(
+      "hand-written gradients in the body",
+      { emissions: normal(["length", 2, 3]), transitions: normal([3, 3]), start: normal([2, 3]) },
+      ({ emissions, transitions, start }) => {
+        const { carries } = scan(
+          (_, [alpha], [emission], [move]) => {
+            const paths = add(reshape(alpha!, [2, 3, 1]), move!);
+            return { carries: [add(logSumExp(paths, { axes: 1 }), emission!)] };
+          },
+          { carries: [start], sequences: [emissions], captured: [transitions] },
+        );
+        return logSumExp(carries[0]!, { axes: 1 });
+      },
+      { sizes: [{ length: 3 }, { length: 1 }] },
+    ),
+    opCase(
+      "dropout in the body",
+      { x: normal([3, 4]), keys: ids([3, 2], 1000), w: normal([4]) },
+      ({ x, keys, w }) =>
+        scan((_, __, [v, key], [k]) => ({ carries: [], results: [dropout(mul(v!, k!), 0.5, randomSource(key!))] }), {
+          carries: [],
+          sequences: [x, keys],
+          captured: [w],
+        }).results,
     ),
   ],
 } satisfies Record<string, readonly OpCase[]>;
