@@ -55,7 +55,9 @@ export function buildGradients(
     const incoming = node.outputs.map((value) => arrived.get(value));
     const needs = node.inputs.map((value) => relevant.has(value));
     if (!incoming.some((gradient) => gradient !== undefined) || !needs.includes(true)) continue;
-    const outgoing = builder.scope(backwardScope(node.scope), () => pullBack(builder, node, incoming, needs));
+    const outgoing = builder.onBehalfOf(node, () =>
+      builder.scope(backwardScope(node.scope), () => pullBack(builder, node, incoming, needs)),
+    );
     checkRule(builder, node, outgoing);
     for (const [i, value] of node.inputs.entries()) arrive(value, outgoing[i]);
   }

@@ -5,6 +5,7 @@
  * constants and outputs are unique within one graph. Scopes only label nodes: they show in errors and in profiles.
  */
 import { CongError } from "../../support/errors.ts";
+import { type CallSite, captureSite } from "./call-site.ts";
 import type { DType, HostTensor } from "./dtype.ts";
 import type { Graph, NamedValue, Node, TensorType, ValueId } from "./graph.ts";
 import { type OpDefinition, tensorKind } from "./op.ts";
@@ -39,6 +40,9 @@ export class GraphBuilder {
   private scopes: string[] = [];
   private region: number | undefined;
   private regions = 0;
+  /** Where the nodes being made are said to come from; by default, the present call. */
+  private site: CallSite | undefined;
+  private readonly foreignRegions = new Map<number, number>();
   private streams = 0;
 
   /** Something fed on every run. Sizes may be names, bound by what is fed. */
@@ -166,6 +170,7 @@ export class GraphBuilder {
       outputs,
       params,
       scope,
+      site: this.site ?? captureSite(),
       ...(this.region === undefined ? {} : { region: this.region }),
     };
     this.nodes.push(node);
@@ -180,7 +185,32 @@ export class GraphBuilder {
 
   /** Adds a copy of another graph's node that reads `inputs`. */
   replay(node: Node, inputs: readonly Tensor[]): Tensor[] {
-    return this.scope(node.scope, () => this.emit(node.definition, inputs, node.params));
+    const outer = this.region;
+    // Regions are numbered per builder: the same region of the other graph keeps one number here.
+    if (node.region !== undefined) this.region = this.regionFor(node);
+    try {
+      return this.onBehalfOf(node, () => this.scope(node.scope, () => this.emit(node.definition, inputs, node.params)));
+    } finally {
+      this.region = outer;
+    }
+  }
+
+  /** Runs `build`; the nodes it makes count as made where `node` was. */
+  onBehalfOf<T>(node: Node, build: () => T): T {
+    const outer = this.site;
+    this.site = node.site;
+    try {
+      return build();
+    } finally {
+      this.site = outer;
+    }
+  }
+
+  private regionFor({ region }: Node): number {
+    const known = this.foreignRegions.get(region!);
+    if (known !== undefined) return known;
+    this.foreignRegions.set(region!, ++this.regions);
+    return this.regions;
   }
 
   /** The handle on a value of this builder. */

@@ -9,6 +9,7 @@
  * - outputs, handed back by every run.
  */
 import type { DType } from "./dtype.ts";
+import type { CallSite } from "./call-site.ts";
 import type { OpDefinition } from "./op.ts";
 import type { Shape } from "./shape.ts";
 
@@ -30,6 +31,8 @@ export interface Node {
   readonly params: unknown;
   /** Where in the model this comes from, e.g. "layers.3/attention". For errors and profiles. */
   readonly scope: string;
+  /** Where the model's code made it; `siteOf` reads it. */
+  readonly site?: CallSite;
   /** Nodes of different regions are never merged: marks what the backward pass computes again. */
   readonly region?: number;
 }

@@ -24,14 +24,24 @@ export function runPasses(graph: Graph, passes: readonly Pass[], onStep: (name: 
   }, graph);
 }
 
+/** Applies a pass to the bodies of loops first, then to the graph around them. */
+function withBodies(pass: Pass): Pass {
+  const apply = (graph: Graph): Graph => {
+    const nodes = graph.nodes.map((node) => {
+      const params = node.params as { readonly body?: Graph };
+      return params.body === undefined ? node : { ...node, params: { ...params, body: apply(params.body) } };
+    });
+    return pass.apply({ ...graph, nodes });
+  };
+  return { name: pass.name, apply };
+}
+
 /** Binds sizes, removes what is not needed and orders the rest. */
 export function optimize(graph: Graph, bindings: Bindings = {}, onStep?: (name: string, milliseconds: number) => void): Graph {
-  const bind: Pass = { name: "bind sizes", apply: (unbound) => bindGraph(unbound, bindings) };
-  verify(graph, "the model");
+  const bound = verify(bindGraph(verify(graph, "the model"), bindings), "binding sizes");
   return runPasses(
-    graph,
+    bound,
     [
-      bind,
       stripCustomGradients,
       removeDeadCode,
       foldConstants,
@@ -42,7 +52,7 @@ export function optimize(graph: Graph, bindings: Bindings = {}, onStep?: (name: 
       mergeCommonSubexpressions,
       removeDeadCode,
       schedule,
-    ],
+    ].map(withBodies),
     onStep,
   );
 }

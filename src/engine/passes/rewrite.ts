@@ -40,7 +40,7 @@ export class Rewriter {
   add<Params>(definition: OpDefinition<Params>, inputs: readonly ValueId[], params: Params, origin: Node): ValueId {
     const inferred = definition.infer(inputs.map((value) => this.types[value]!), params);
     const outputs = inferred.map((type) => this.types.push(type) - 1);
-    const { scope, region } = origin;
+    const { scope, site, region } = origin;
     this.push({
       op: definition.name,
       definition: definition as OpDefinition<unknown>,
@@ -48,6 +48,7 @@ export class Rewriter {
       outputs,
       params,
       scope,
+      ...(site === undefined ? {} : { site }),
       ...(region === undefined ? {} : { region }),
     });
     return outputs[0]!;

@@ -12,6 +12,8 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import koffi from "koffi";
 import { CongError } from "../../../support/errors.ts";
+import { supportsMachineCode } from "../x64/executable-memory.ts";
+import { flushingCall } from "../x64/flush-denormals.ts";
 
 /** An opaque native pointer. */
 export type Pointer = unknown;
@@ -85,7 +87,8 @@ function load(): OrtLibrary {
   const functions = Object.fromEntries(
     Object.entries(signatures).map(([name, [position, result, parameters]]) => {
       const proto = koffi.proto(`Ort${name}`, result, [...parameters] as string[]);
-      return [name, koffi.decode(table[position], proto) as Native & { async: Native }];
+      const address = name === "Run" ? runAddress(table[position]) : table[position];
+      return [name, koffi.decode(address, proto) as Native & { async: Native }];
     }),
   ) as Record<FunctionName, Native & { async: Native }>;
 
@@ -123,6 +126,10 @@ function load(): OrtLibrary {
     allocator: create("GetAllocatorWithDefaultOptions"),
   };
 }
+
+/** `Run`, wrapped so that the calling thread flushes denormals meanwhile. The wrapper lives as long as the process. */
+const runAddress = (run: Pointer): Pointer | bigint =>
+  supportsMachineCode() ? flushingCall(BigInt(koffi.address(run))).address : run;
 
 /** The shared library inside the installed onnxruntime-node package. */
 function libraryPath(): string {

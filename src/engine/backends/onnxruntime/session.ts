@@ -1,5 +1,6 @@
 /** One onnxruntime session: a compiled ONNX model with its threads. */
 import koffi from "koffi";
+import { writeOnnx } from "../../../formats/onnx/index.ts";
 import { ortLibrary, type Pointer } from "./c-api.ts";
 import { free, type NativeTensor, pointerArray, stringArray } from "./memory.ts";
 import { physicalCores } from "./physical-cores.ts";
@@ -41,13 +42,15 @@ export function createSession(
   options: SessionOptions = {},
 ): Session {
   const library = ortLibrary();
+  keepOwnDenormals();
   const settings = library.create("CreateSessionOptions");
   let session: Pointer;
   try {
     // Our own passes have done this work, and they keep node names that profiles can be read by.
     library.check("SetSessionGraphOptimizationLevel", settings, 0);
     library.check("SetIntraOpNumThreads", settings, options.threads ?? physicalCores());
-    // Moments decay into denormals, on which x86 is a hundred times slower.
+    // Moments decay into denormals, on which x86 is a hundred times slower. This is for onnxruntime's own threads;
+    // the calling thread is taken care of in `c-api.ts`.
     library.check("AddSessionConfigEntry", settings, "session.set_denormal_as_zero", "1");
     if (options.profilePrefix !== undefined) library.check("EnableProfiling", settings, options.profilePrefix);
     session =
@@ -75,4 +78,27 @@ export function createSession(
       free(outputs.buffer);
     },
   };
+}
+
+let ownDenormalsKept = false;
+
+/**
+ * The first session of a process decides, for good, whether the thread that creates it treats denormals as zero. That
+ * would change JavaScript's own arithmetic, so the first session is one that does not ask for it.
+ */
+function keepOwnDenormals(): void {
+  if (ownDenormalsKept) return;
+  ownDenormalsKept = true;
+  const library = ortLibrary();
+  const value = (name: string) => ({ name, dtype: "float32" as const, shape: [1] });
+  const node = { op: "Neg", inputs: ["x"], outputs: ["y"] };
+  const graph = { name: "first", nodes: [node], inputs: [value("x")], outputs: [value("y")], initializers: [] };
+  const model = writeOnnx(graph, { opsets: { "": 22 } });
+  const settings = library.create("CreateSessionOptions");
+  library.check("SetIntraOpNumThreads", settings, 1);
+  library.release(
+    "ReleaseSession",
+    library.create("CreateSessionFromArray", library.environment, model, model.length, settings),
+  );
+  library.release("ReleaseSessionOptions", settings);
 }
