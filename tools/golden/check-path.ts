@@ -1,0 +1,77 @@
+/** Decides what a fixture is, runs its check, and says in one line how it went. */
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { Backend } from "../../src/engine/index.ts";
+import { checkOptimizers } from "./optimizers.ts";
+import { type GoldenCheck, isWithin } from "./quantity.ts";
+import { checkRecurrent } from "./recurrent.ts";
+import { checkSchedules } from "./schedules.ts";
+
+export type Verdict = "PASS" | "FAIL" | "SKIP";
+
+export interface Outcome {
+  readonly verdict: Verdict;
+  readonly path: string;
+  readonly reason: string;
+}
+
+/** Checks of single files, by file name. */
+const checks: Readonly<Record<string, GoldenCheck>> = {
+  "lr-schedules.json": checkSchedules,
+  "optimizers.safetensors": checkOptimizers,
+  "rnn.safetensors": checkRecurrent,
+};
+
+/** A folder with one of these holds a model or an adapter. */
+const modelFiles = ["config.json", "adapter_config.json"];
+
+const isModel = (path: string): boolean => modelFiles.some((name) => existsSync(join(path, name)));
+
+/** The fixtures a path stands for: itself, or for a folder of fixtures each of them. */
+export function fixturesAt(path: string): string[] {
+  const isCollection = existsSync(path) && statSync(path).isDirectory() && !isModel(path);
+  if (!isCollection) return [path];
+  const names = readdirSync(path).sort();
+  const found = names.filter((name) => {
+    const child = join(path, name);
+    return statSync(child).isDirectory() ? isModel(child) : /(?<!\.meta)\.json$|\.safetensors$/.test(name);
+  });
+  // A folder of other things, tokenizers for example, is one fixture.
+  const folders = names.filter((name) => statSync(join(path, name)).isDirectory() && !found.includes(name));
+  const all = [...found, ...folders].sort();
+  return all.length === 0 ? [path] : all.map((name) => join(path, name));
+}
+
+/** Runs the check that belongs to one fixture; `report` gets a line per quantity. Never throws. */
+export async function checkFixture(path: string, backend: Backend, report: (line: string) => void): Promise<Outcome> {
+  const outcome = (verdict: Verdict, reason: string): Outcome => ({ verdict, path, reason });
+  if (!existsSync(path))
+    return outcome("FAIL", "no such file or folder; give the path of a fixture or of a folder of fixtures");
+  if (statSync(path).isDirectory()) {
+    return outcome(
+      "SKIP",
+      isModel(path) ? "models are not built yet" : "nothing here is compared with this folder yet",
+    );
+  }
+  const check = checks[basename(path)];
+  if (check === undefined) return outcome("SKIP", "nothing here is compared with this file yet");
+  let [count, wrong, worst] = [0, 0, 0];
+  try {
+    for await (const quantity of check(path, backend)) {
+      const isRight = isWithin(quantity);
+      const { name, error, tolerance } = quantity;
+      report(
+        `  ${isRight ? "ok   " : "WRONG"} ${name}: error ${error.toExponential(1)}, allowed ${tolerance.toExponential(0)}`,
+      );
+      count++;
+      if (!isRight) wrong++;
+      worst = Math.max(worst, error / tolerance);
+    }
+  } catch (error) {
+    const [message] = String(error instanceof Error ? error.message : error).split("\n");
+    return outcome("FAIL", `after ${count} quantities: ${message}`);
+  }
+  if (count === 0) return outcome("FAIL", "the file records nothing to compare with");
+  const summary = `${count} quantities, the worst at ${(100 * worst).toPrecision(2)} % of what is allowed`;
+  return wrong === 0 ? outcome("PASS", summary) : outcome("FAIL", `${wrong} of ${summary}`);
+}
