@@ -5,6 +5,7 @@ import { type Bindings, bindDim, dimNames, evaluateDim, isName } from "../graph/
 import { elementCount, type HostTensor } from "../graph/dtype.ts";
 import type { Graph, NamedValue, TensorType } from "../graph/graph.ts";
 import { type Shape, showShape } from "../graph/shape.ts";
+import type { IndexLimit } from "../passes/index-limits.ts";
 
 /**
  * Checks the inputs of a run against the graph and reads the named sizes off them.
@@ -145,3 +146,26 @@ export const disposed = (): CongError =>
 /** True when all sizes of a type are numbers under the bindings. */
 export const isBound = (type: TensorType, bindings: Bindings): boolean =>
   type.shape.every((dim) => typeof bindDim(dim, bindings) === "number");
+
+/** Checks inputs that a program uses as indices. */
+export function checkIndices(
+  limits: readonly IndexLimit[],
+  inputs: Readonly<Record<string, HostTensor>>,
+  bindings: Bindings,
+): void {
+  for (const { input, size, exempt, op, scope } of limits) {
+    const limit = evaluateDim(size, bindings);
+    const { data } = inputs[input]!;
+    for (let i = 0; i < data.length; i++) {
+      const index = Number(data[i]);
+      if ((index >= 0 && index < limit) || exempt.includes(index)) continue;
+      const where = scope === "" ? op : `${op} in ${scope}`;
+      throw new CongError(
+        "INDEX_OUT_OF_RANGE",
+        `input "${input}": index ${index} at position ${i} is outside [0, ${limit}) (used by ${where})`,
+        { input, index, position: i, limit },
+        "token ids must be smaller than the vocabulary; check that tokenizer and model belong together",
+      );
+    }
+  }
+}

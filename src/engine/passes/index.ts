@@ -11,6 +11,7 @@ import { schedule } from "./schedule.ts";
 import { simplify } from "./simplify.ts";
 import { stripCustomGradients } from "./strip-custom-gradients.ts";
 
+export { type IndexLimit, indexLimits } from "./index-limits.ts";
 export { bytesOf, inPlaceState, lastUses, peakBytes } from "./liveness.ts";
 export { type Pass, Rewriter } from "./rewrite.ts";
 

@@ -16,10 +16,8 @@ export interface TestedBackend {
  */
 export const knownDifferences: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   onnxruntime: {
-    "scan: hand-written gradients in the body": "the pass that strips customGradient does not look into scan bodies",
     "max of rows with NaN": "ReduceMax passes over a NaN that is not the first element",
     "min of rows with NaN": "as max",
-    "of ids outside the table: -1": "ONNX lets indices count from the end, so an id from −size to −1 is not refused",
   },
 };
 

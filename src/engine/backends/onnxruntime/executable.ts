@@ -8,7 +8,8 @@ import { CongError } from "../../../support/errors.ts";
 import { type Bindings, dimNames, evaluateShape } from "../../graph/dims.ts";
 import { bytesPerElement, elementCount, type HostTensor } from "../../graph/dtype.ts";
 import type { Graph, Node, StateSlot, ValueId } from "../../graph/graph.ts";
-import { checkInputs, checkTensor, disposed, findSlot, notWritten } from "../check-values.ts";
+import { checkIndices, checkInputs, checkTensor, disposed, findSlot, notWritten } from "../check-values.ts";
+import { indexLimits } from "../../passes/index-limits.ts";
 import type { Executable } from "../contract.ts";
 import { allocate, copyIn, free, type NativeBuffer, type NativeTensor, releaseTensor, tensorOver, toHost } from "./memory.ts";
 import { explainFailure } from "./explain-failure.ts";
@@ -60,6 +61,7 @@ export function createExecutable(parts: ExecutableParts): OnnxruntimeExecutable 
   const buffers: NativeBuffer[] = [];
   const slots = graph.state.map((slot) => createSlot(graph, slot, parts.inPlace.has(slot.name), buffers));
   const frames = new Map<string, Frame>();
+  const limits = indexLimits(graph);
   let phase = 0;
   let alive = true;
   let queue: Promise<unknown> = Promise.resolve();
@@ -71,6 +73,7 @@ export function createExecutable(parts: ExecutableParts): OnnxruntimeExecutable 
   async function compute(inputs: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>> {
     requireAlive();
     const bindings = { ...compiled, ...checkInputs(graph, inputs) };
+    checkIndices(limits, inputs, bindings);
     const unset = slots.find((slot) => !slot.written);
     if (unset !== undefined) throw notWritten(unset.name);
     const frame = frameFor(bindings);
