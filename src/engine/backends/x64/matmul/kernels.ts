@@ -1,0 +1,150 @@
+/**
+ * Machine code of a matrix product: the inner kernel, the packing routines, and the driver that calls them.
+ *
+ * The scheme is that of Goto and van de Geijn (2008): blocks of A and B are copied ("packed") into panels that fit the
+ * caches, and an inner kernel keeps a tile of C in registers. A tile is 14 rows by two vectors of 16 columns: 28
+ * accumulators, 2 registers for B and 2 that A's elements are broadcast into, which makes 32.
+ *
+ * Every routine has the same signature (System V ABI): pointers in rdi, rsi, rdx and numbers in rcx, r8, r9, so that
+ * one driver can call them all from a table (`plan.ts`).
+ */
+import { Assembler, r8, r9, r10, r11, r12, r13, rax, rbx, rcx, rdi, rdx, rsi } from "./assembler.ts";
+
+export const tileRows = 14;
+export const lanes = 16;
+const firstB = 28;
+const firstBroadcast = 30;
+
+/**
+ * C[rows, vectors·16] (+)= scale · A panel · B panel, for several A panels below each other.
+ * rdi A panels (per k: `rows` floats), rsi B panel (per k: `vectors`·16 floats), rdx C, rcx bytes between rows of C,
+ * r8 length of k, r9 number of A panels.
+ */
+export function tileKernel(rows: number, vectors: 1 | 2, accumulate: boolean, scale: number): Uint8Array {
+  const asm = new Assembler();
+  const sum = (row: number, vector: number) => row * vectors + vector;
+  const nextPanel = asm.here();
+  asm.move(r10, rsi);
+  asm.move(r11, r8);
+  for (let i = 0; i < rows * vectors; i++) asm.zeroVector(i);
+  const nextK = asm.here();
+  for (let v = 0; v < vectors; v++) asm.loadVector(firstB + v, { base: r10, displacement: v * 64 });
+  for (let row = 0; row < rows; row++) {
+    const factor = firstBroadcast + (row & 1);
+    asm.broadcast(factor, { base: rdi, displacement: row * 4 });
+    for (let v = 0; v < vectors; v++) asm.multiplyAdd(sum(row, v), factor, firstB + v);
+  }
+  asm.prefetch({ base: rdi, displacement: 512 });
+  asm.addImmediate(rdi, rows * 4);
+  asm.addImmediate(r10, vectors * 64);
+  asm.decrement(r11);
+  asm.jumpIfNotZero(nextK);
+  if (scale !== 1) {
+    asm.moveImmediate(rax, new Int32Array(Float32Array.of(scale).buffer)[0]!);
+    asm.broadcastRegister(firstB, rax);
+  }
+  for (let row = 0; row < rows; row++) {
+    for (let v = 0; v < vectors; v++) {
+      if (scale !== 1) asm.multiplyVector(sum(row, v), sum(row, v), firstB);
+      const place = { base: rdx, displacement: v * 64 };
+      if (accumulate) asm.addVector(sum(row, v), sum(row, v), place);
+      asm.storeVector(place, sum(row, v));
+    }
+    asm.add(rdx, rcx);
+  }
+  asm.decrement(r9);
+  asm.jumpIfNotZero(nextPanel);
+  asm.ret();
+  return asm.bytes();
+}
+
+/**
+ * Packs a matrix whose rows are k: copies `width` floats per k.
+ * rdi source, rsi target, rcx bytes between source rows, r8 length of k.
+ */
+export function packRows(width: number): Uint8Array {
+  const asm = new Assembler();
+  prepareMask(asm, width);
+  const next = asm.here();
+  for (let v = 0; v * lanes < width; v++) {
+    const partial = (v + 1) * lanes > width ? { mask: 2, zero: true } : {};
+    asm.loadVector(v, { base: rdi, displacement: v * 64 }, partial);
+    asm.storeVector({ base: rsi, displacement: v * 64 }, v, "mask" in partial ? { mask: 2 } : {});
+  }
+  asm.add(rdi, rcx);
+  asm.addImmediate(rsi, width * 4);
+  asm.decrement(r8);
+  asm.jumpIfNotZero(next);
+  asm.ret();
+  return asm.bytes();
+}
+
+/**
+ * Packs a matrix whose columns are k: for each k gathers one float from each of `width` rows.
+ * rdi source, rsi target, rdx sixteen int32 (bytes from a row to the rows below it), rcx bytes of sixteen rows,
+ * r8 length of k.
+ */
+export function packColumns(width: number): Uint8Array {
+  const asm = new Assembler();
+  const indices = 31;
+  prepareMask(asm, width);
+  asm.moveImmediate(rax, 0xffff);
+  asm.maskFrom(3, rax);
+  asm.loadVector(indices, { base: rdx });
+  const next = asm.here();
+  asm.move(r10, rdi);
+  for (let v = 0; v * lanes < width; v++) {
+    const whole = (v + 1) * lanes <= width;
+    asm.copyMask(1, whole ? 3 : 2);
+    asm.gather(v, { base: r10, index: indices, scale: 1 }, 1);
+    asm.storeVector({ base: rsi, displacement: v * 64 }, v, whole ? {} : { mask: 2 });
+    if ((v + 1) * lanes < width) asm.add(r10, rcx);
+  }
+  asm.addImmediate(rdi, 4);
+  asm.addImmediate(rsi, width * 4);
+  asm.decrement(r8);
+  asm.jumpIfNotZero(next);
+  asm.ret();
+  return asm.bytes();
+}
+
+/** Mask register 2 covers the last, partial vector of a row of `width` floats. */
+function prepareMask(asm: Assembler, width: number): void {
+  const rest = width % lanes;
+  asm.moveImmediate(rax, rest === 0 ? 0xffff : (1 << rest) - 1);
+  asm.maskFrom(2, rax);
+}
+
+/** Bytes of one entry of the driver's table: routine, three offsets, three numbers, three base indices. */
+export const entryBytes = 64;
+
+/**
+ * Calls one routine after another. rdi first entry, rsi end of the table, rdx base pointers.
+ * An entry is eight 64-bit words: routine; offset of each pointer from its base; rcx, r8, r9; one byte for each base.
+ */
+export function driver(): Uint8Array {
+  const asm = new Assembler();
+  for (const register of [rbx, r12, r13]) asm.push(register);
+  asm.move(rbx, rdi);
+  asm.move(r13, rsi);
+  asm.move(r12, rdx);
+  const next = asm.here();
+  asm.load(rax, { base: rbx, displacement: 56 });
+  [rdi, rsi, rdx].forEach((target, i) => {
+    if (i > 0) asm.shiftRight(rax, 8);
+    asm.lowByte(rcx, rax);
+    asm.load(target, { base: r12, index: rcx, scale: 8 });
+    asm.addFrom(target, { base: rbx, displacement: 8 + 8 * i });
+  });
+  [rcx, r8, r9].forEach((target, i) => {
+    asm.load(target, { base: rbx, displacement: 32 + 8 * i });
+  });
+  asm.callMemory({ base: rbx });
+  asm.addImmediate(rbx, entryBytes);
+  asm.compare(rbx, r13);
+  asm.jumpIfBelow(next);
+  asm.vzeroupper();
+  for (const register of [r13, r12, rbx]) asm.pop(register);
+  asm.ret();
+  return asm.bytes();
+}

@@ -1,0 +1,74 @@
+import koffi from "koffi";
+import { describe, expect, test } from "vitest";
+import { createRandom } from "../../../../support/random.ts";
+import { supportsAvx512 } from "../avx512.ts";
+import { encodeTable, type MatmulShape, planPart, rowDistances, splitWork, workspaceBytes } from "./plan.ts";
+import { addressOf, driverAddress } from "./routines.ts";
+
+const driverType = koffi.proto("void MatmulDriver(void *, uint64_t, void *)");
+const drive = () => koffi.decode(driverAddress(), driverType) as (...values: unknown[]) => void;
+
+/** The product by machine code, one part after another as the threads would do. */
+function multiply(shape: MatmulShape, a: Float32Array, b: Float32Array, threads: number): Float32Array {
+  const c = new Float32Array(shape.batch * shape.rows * shape.columns).fill(Number.NaN);
+  const workspace = new Uint8Array(workspaceBytes);
+  new Int32Array(workspace.buffer).set(rowDistances(shape));
+  const run = drive();
+  for (const part of splitWork(shape, threads)) {
+    const table = encodeTable(planPart(shape, part), addressOf);
+    const bases = BigUint64Array.from([a, b, c, workspace], (array) => BigInt(koffi.address(array)));
+    run(table, BigInt(koffi.address(table)) + BigInt(table.byteLength), bases);
+  }
+  return c;
+}
+
+function expected(shape: MatmulShape, a: Float32Array, b: Float32Array): Float64Array {
+  const { rows, inner, columns, transposeA, transposeB, scale, batch } = shape;
+  const c = new Float64Array(batch * rows * columns);
+  for (let p = 0; p < batch; p++) {
+    for (let m = 0; m < rows; m++) {
+      for (let n = 0; n < columns; n++) {
+        let total = 0;
+        for (let k = 0; k < inner; k++) {
+          const left = a[p * rows * inner + (transposeA ? k * rows + m : m * inner + k)]!;
+          const right = b[p * inner * columns + (transposeB ? n * inner + k : k * columns + n)]!;
+          total += left * right;
+        }
+        c[(p * rows + m) * columns + n] = total * scale;
+      }
+    }
+  }
+  return c;
+}
+
+const sizes = [
+  [14, 8, 32],
+  [1, 1, 16],
+  [15, 300, 48],
+  [33, 257, 80],
+  [500, 40, 64],
+] as const;
+
+describe.skipIf(!supportsAvx512())("matrix product in machine code", () => {
+  for (const [rows, inner, columns] of sizes) {
+    for (const transposeA of [false, true]) {
+      for (const transposeB of [false, true]) {
+        for (const [batch, scale, threads] of [[1, 1, 1], [1, 0.125, 3], [3, 2, 2]] as const) {
+          const shape: MatmulShape = { rows, inner, columns, transposeA, transposeB, scale, batch };
+          test(JSON.stringify({ ...shape, threads }), () => {
+            const random = createRandom(rows * 7 + columns);
+            const a = random.uniformArray(batch * rows * inner, -1, 1);
+            const b = random.uniformArray(batch * inner * columns, -1, 1);
+            const got = multiply(shape, a, b, threads);
+            const want = expected(shape, a, b);
+            // Rounding grows with the number of terms; terms are below 1.
+            const tolerance = scale * inner * 2e-7;
+            const worst = want.reduce((most, value, i) => Math.max(most, Math.abs(value - got[i]!)), 0);
+            expect(got.some(Number.isNaN)).toBe(false);
+            expect(worst).toBeLessThan(tolerance);
+          });
+        }
+      }
+    }
+  }
+});
