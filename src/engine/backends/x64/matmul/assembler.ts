@@ -113,6 +113,32 @@ export class Assembler {
     this.jump([0x0f, 0x85], target);
   }
 
+  /** Jumps ahead to where `land` is called with the result. */
+  jumpIfZeroAhead(): Label {
+    this.raw(0x0f, 0x84, 0, 0, 0, 0);
+    return this.here();
+  }
+
+  land(jump: Label): void {
+    int32(this.here() - jump).forEach((byte, i) => {
+      this.code[jump - 4 + i] = byte;
+    });
+  }
+
+  /** Sets the zero flag if the register is 0. */
+  test(register: number): void {
+    this.integer([0x85], register, register);
+  }
+
+  andImmediate(to: number, value: number): void {
+    this.raw(0x48 | (to > 7 ? 1 : 0), 0x81, 0xe0 + (to & 7), ...int32(value));
+  }
+
+  /** Loads 32 bits and clears the upper half. */
+  load32(to: number, from: Memory): void {
+    this.legacy(0, [0x8b], to, from);
+  }
+
   jumpIfBelow(target: Label): void {
     this.jump([0x0f, 0x82], target);
   }
@@ -169,6 +195,17 @@ export class Assembler {
     this.evex(0, 1, 0x58, to, a, b, 64);
   }
 
+  /** Interleaves the low or high halves of each 128-bit lane, by floats or by pairs of floats. */
+  unpack(to: number, a: number, b: number, half: "low" | "high", unit: "float" | "pair"): void {
+    this.evex(unit === "pair" ? 1 : 0, 1, half === "low" ? 0x14 : 0x15, to, a, b, 64, {}, unit === "pair");
+  }
+
+  /** Two 128-bit lanes of a, then two of b, chosen by two bits each. */
+  shuffleLanes(to: number, a: number, b: number, choice: number): void {
+    this.evex(1, 3, 0x23, to, a, b, 64);
+    this.raw(choice);
+  }
+
   zeroVector(to: number): void {
     this.evex(1, 1, 0xef, to, to, to, 64);
   }
@@ -216,7 +253,7 @@ export class Assembler {
   /**
    * An EVEX instruction on 512-bit registers.
    * @param prefix 0 none, 1 for 66
-   * @param map 1 for 0F, 2 for 0F38
+   * @param map 1 for 0F, 2 for 0F38, 3 for 0F3A
    */
   private evex(
     prefix: number,
@@ -227,6 +264,7 @@ export class Assembler {
     operand: number | Memory,
     unit: number,
     { mask = 0, zero = false }: MaskOptions = {},
+    wide = false,
   ): void {
     const memory = typeof operand === "number" ? undefined : operand;
     const base = memory?.base ?? (operand as number);
@@ -243,7 +281,7 @@ export class Assembler {
     this.raw(
       0x62,
       (R << 7) | (X << 6) | (B << 5) | (highR << 4) | map,
-      (v << 3) | 4 | prefix,
+      (wide ? 0x80 : 0) | (v << 3) | 4 | prefix,
       (zero ? 0x80 : 0) | 0x40 | (highV << 3) | mask,
       opcode,
     );

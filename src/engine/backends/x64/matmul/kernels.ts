@@ -80,32 +80,90 @@ export function packRows(width: number): Uint8Array {
 }
 
 /**
- * Packs a matrix whose columns are k: for each k gathers one float from each of `width` rows.
+ * Packs a matrix whose columns are k: for each k one float from each of `width` rows. Blocks of sixteen k are
+ * transposed in registers; what is left of k is gathered.
  * rdi source, rsi target, rdx sixteen int32 (bytes from a row to the rows below it), rcx bytes of sixteen rows,
  * r8 length of k.
  */
 export function packColumns(width: number): Uint8Array {
   const asm = new Assembler();
-  const indices = 31;
   prepareMask(asm, width);
+  const vectors = Math.ceil(width / lanes);
+  asm.load32(r9, { base: rdx, displacement: 4 }); // bytes of one row
+  asm.move(r11, r8);
+  asm.shiftRight(r11, 4);
+  asm.test(r11);
+  const noBlocks = asm.jumpIfZeroAhead();
+  const nextBlock = asm.here();
+  asm.move(r10, rdi);
+  for (let v = 0; v < vectors; v++) {
+    const rows = Math.min(lanes, width - v * lanes);
+    for (let row = 0; row < rows; row++) {
+      asm.loadVector(row, { base: r10 });
+      asm.add(r10, r9);
+    }
+    transposeVectors(asm);
+    for (let k = 0; k < lanes; k++) {
+      asm.storeVector({ base: rsi, displacement: k * width * 4 + v * 64 }, k, rows < lanes ? { mask: 2 } : {});
+    }
+  }
+  asm.addImmediate(rdi, 64);
+  asm.addImmediate(rsi, lanes * width * 4);
+  asm.decrement(r11);
+  asm.jumpIfNotZero(nextBlock);
+  asm.land(noBlocks);
+
+  asm.andImmediate(r8, lanes - 1);
+  asm.test(r8);
+  const nothingLeft = asm.jumpIfZeroAhead();
+  const indices = 31;
   asm.moveImmediate(rax, 0xffff);
   asm.maskFrom(3, rax);
   asm.loadVector(indices, { base: rdx });
-  const next = asm.here();
+  const nextK = asm.here();
   asm.move(r10, rdi);
-  for (let v = 0; v * lanes < width; v++) {
+  for (let v = 0; v < vectors; v++) {
     const whole = (v + 1) * lanes <= width;
     asm.copyMask(1, whole ? 3 : 2);
     asm.gather(v, { base: r10, index: indices, scale: 1 }, 1);
     asm.storeVector({ base: rsi, displacement: v * 64 }, v, whole ? {} : { mask: 2 });
-    if ((v + 1) * lanes < width) asm.add(r10, rcx);
+    asm.add(r10, rcx);
   }
   asm.addImmediate(rdi, 4);
   asm.addImmediate(rsi, width * 4);
   asm.decrement(r8);
-  asm.jumpIfNotZero(next);
+  asm.jumpIfNotZero(nextK);
+  asm.land(nothingLeft);
   asm.ret();
   return asm.bytes();
+}
+
+/** Transposes the 16×16 floats in zmm0 … zmm15; zmm16 … zmm31 are lost. */
+function transposeVectors(asm: Assembler): void {
+  for (let i = 0; i < 16; i += 2) {
+    asm.unpack(16 + i, i, i + 1, "low", "float");
+    asm.unpack(17 + i, i, i + 1, "high", "float");
+  }
+  for (let i = 0; i < 16; i += 4) {
+    asm.unpack(i, 16 + i, 18 + i, "low", "pair");
+    asm.unpack(i + 1, 16 + i, 18 + i, "high", "pair");
+    asm.unpack(i + 2, 17 + i, 19 + i, "low", "pair");
+    asm.unpack(i + 3, 17 + i, 19 + i, "high", "pair");
+  }
+  // Register c + 4·j now holds, in its lane L, column 4·L + c of rows 4·j … 4·j + 3.
+  const [even, odd] = [0x88, 0xdd];
+  for (let c = 0; c < 4; c++) {
+    asm.shuffleLanes(16 + c, c, 4 + c, even);
+    asm.shuffleLanes(20 + c, c, 4 + c, odd);
+    asm.shuffleLanes(24 + c, 8 + c, 12 + c, even);
+    asm.shuffleLanes(28 + c, 8 + c, 12 + c, odd);
+  }
+  for (let c = 0; c < 4; c++) {
+    asm.shuffleLanes(c, 16 + c, 24 + c, even);
+    asm.shuffleLanes(8 + c, 16 + c, 24 + c, odd);
+    asm.shuffleLanes(4 + c, 20 + c, 28 + c, even);
+    asm.shuffleLanes(12 + c, 20 + c, 28 + c, odd);
+  }
 }
 
 /** Mask register 2 covers the last, partial vector of a row of `width` floats. */

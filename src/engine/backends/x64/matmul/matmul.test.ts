@@ -12,11 +12,10 @@ const drive = () => koffi.decode(driverAddress(), driverType) as (...values: unk
 function multiply(shape: MatmulShape, a: Float32Array, b: Float32Array, threads: number): Float32Array {
   const c = new Float32Array(shape.batch * shape.rows * shape.columns).fill(Number.NaN);
   const workspace = new Uint8Array(workspaceBytes);
-  new Int32Array(workspace.buffer).set(rowDistances(shape));
   const run = drive();
   for (const part of splitWork(shape, threads)) {
     const table = encodeTable(planPart(shape, part), addressOf);
-    const bases = BigUint64Array.from([a, b, c, workspace], (array) => BigInt(koffi.address(array)));
+    const bases = BigUint64Array.from([a, b, c, workspace, rowDistances(shape)], (array) => BigInt(koffi.address(array)));
     run(table, BigInt(koffi.address(table)) + BigInt(table.byteLength), bases);
   }
   return c;

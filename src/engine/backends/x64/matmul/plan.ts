@@ -29,7 +29,7 @@ export type Routine =
 export const routineKey = (routine: Routine): string => Object.values(routine).join(" ");
 
 /** Base pointers an entry may refer to. */
-export const bases = { a: 0, b: 1, c: 2, workspace: 3 } as const;
+export const bases = { a: 0, b: 1, c: 2, workspace: 3, constants: 4 } as const;
 
 interface Place {
   readonly base: keyof typeof bases;
@@ -49,17 +49,14 @@ const rowBlock = tileRows * 30;
 const columnBlock = 4096;
 const panelColumns = 2 * lanes;
 
-/** Bytes of scratch memory one thread needs: row distances, a packed block of A and one of B. */
-const distanceBytes = 2 * 64;
-const packedA = distanceBytes;
+/** Bytes of scratch memory one thread needs: a packed block of A and one of B. */
+const packedA = 0;
 const packedB = packedA + (rowBlock + tileRows) * depthBlock * 4;
 export const workspaceBytes = packedB + (columnBlock + panelColumns) * depthBlock * 4 + 4096;
 
-/** Int32 byte distances that `packColumns` reads: those of A's rows, then those of B's. */
-export function rowDistances(shape: MatmulShape): Int32Array {
-  const distances = (stride: number) => Array.from({ length: lanes }, (_, i) => i * stride * 4);
-  return Int32Array.from([...distances(shape.inner), ...distances(shape.inner)]);
-}
+/** The constants of a plan: int32 byte distances of sixteen rows of `inner` floats, which `packColumns` reads. */
+export const rowDistances = ({ inner }: MatmulShape): Int32Array =>
+  Int32Array.from({ length: lanes }, (_, i) => i * inner * 4);
 
 /** The part of the work that one thread does: some products of the batch, and of each the same part of C. */
 export interface Part {
@@ -92,7 +89,7 @@ export function planPart(shape: MatmulShape, part: Part): Entry[] {
   return Array.from({ length: part.endProduct - part.firstProduct }, (_, i) => {
     const product = part.firstProduct + i;
     if (product === 0) return single;
-    const shifts = { a: rows * inner, b: inner * columns, c: rows * columns, workspace: 0 };
+    const shifts = { a: rows * inner, b: inner * columns, c: rows * columns, workspace: 0, constants: 0 };
     const moved = ({ base, offset }: Place): Place => ({ base, offset: offset + product * shifts[base] * 4 });
     return single.map((entry) => ({ ...entry, places: entry.places.map(moved) }));
   }).flat();
@@ -131,7 +128,7 @@ function packB(entries: Entry[], shape: MatmulShape, k: number, depth: number, n
     const target = { base: "workspace", offset } as const;
     entries.push(
       shape.transposeB
-        ? packColumnsOf(width, "b", column * shape.inner + k, shape.inner, target, 64, depth)
+        ? packColumnsOf(width, "b", column * shape.inner + k, shape.inner, target, depth)
         : packRowsOf(width, "b", k * shape.columns + column, shape.columns, target, depth),
     );
     panels.push({ column, vectors, offset });
@@ -148,7 +145,7 @@ function packA(entries: Entry[], shape: MatmulShape, k: number, depth: number, m
     entries.push(
       shape.transposeA
         ? packRowsOf(width, "a", k * shape.rows + row, shape.rows, target, depth)
-        : packColumnsOf(width, "a", row * shape.inner + k, shape.inner, target, 0, depth),
+        : packColumnsOf(width, "a", row * shape.inner + k, shape.inner, target, depth),
     );
     offset += width * depth * 4;
   }
@@ -160,9 +157,9 @@ const packRowsOf = (width: number, base: "a" | "b", first: number, stride: numbe
   numbers: [stride * 4, depth, 0],
 });
 
-const packColumnsOf = (width: number, base: "a" | "b", first: number, stride: number, target: Place, distances: number, depth: number): Entry => ({
+const packColumnsOf = (width: number, base: "a" | "b", first: number, stride: number, target: Place, depth: number): Entry => ({
   routine: { kind: "packColumns", width },
-  places: [{ base, offset: first * 4 }, target, { base: "workspace", offset: distances }],
+  places: [{ base, offset: first * 4 }, target, { base: "constants", offset: 0 }],
   numbers: [stride * lanes * 4, depth, 0],
 });
 
