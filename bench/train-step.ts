@@ -18,20 +18,25 @@ const repeats = 5;
 
 export const trainStepBenchmark: Benchmark = {
   summary: "one training step of a 3 M, 30 M and 110 M parameter language model",
-  options: "[--case 3m|30m|110m] (default all) [--peers] (tfjs and jax-js on 3m, PyTorch on 30m) [--profile] (time by op)",
+  options: "[--case 3m|30m|110m] (default all) [--peers] (tfjs and jax-js on 3m, PyTorch on 30m) [--recompute] (blocks are computed again in the backward pass) [--profile] (time by op)",
   async run(options) {
     const names = options.has("case") ? [options.get("case")!] : Object.keys(trainCases);
     const rows: Row[] = [];
     for (const name of names) {
       const model = pick("case", trainCases, name);
-      rows.push(await measure(model, options.has("profile")));
+      rows.push(await measure(model, { profile: options.has("profile"), recompute: options.has("recompute") }));
       if (options.has("peers")) rows.push(...runPeers(model));
     }
     return rows;
   },
 };
 
-async function measure(model: TrainCase, profile: boolean): Promise<Row> {
+interface MeasureOptions {
+  readonly profile: boolean;
+  readonly recompute: boolean;
+}
+
+async function measure(model: TrainCase, { profile, recompute }: MeasureOptions): Promise<Row> {
   const parameters = initDecoder(model, createRandom(0));
   const steps: [string, number][] = [];
   const start = performance.now();
@@ -40,7 +45,7 @@ async function measure(model: TrainCase, profile: boolean): Promise<Row> {
     optimizer: adamw({ beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1 }),
     clipNorm: 1,
     loss: (builder, tree) => ({
-      loss: decoderLoss(tree, builder.input("tokens", "int32", [batch, length]), builder.input("targets", "int32", [batch, length]), model),
+      loss: decoderLoss(tree, builder.input("tokens", "int32", [batch, length]), builder.input("targets", "int32", [batch, length]), { ...model, recompute }),
     }),
   });
   steps.push(["trace and gradients", performance.now() - start]);
@@ -69,7 +74,7 @@ async function measure(model: TrainCase, profile: boolean): Promise<Row> {
   const ms = median(times.slice(warmups));
   const gflops = stepFlops(model) / ms / 1e6;
   const gemmGflops = gemmRate(model);
-  return { case: model.name, engine: "congling", ms, gflops, gemmGflops, ratio: gflops / gemmGflops, compileMs, peakRssMb: peak, losses, ...where };
+  return { case: model.name, engine: "congling", ms, gflops, gemmGflops, ratio: gflops / gemmGflops, compileMs, peakRssMb: peak, ...(recompute ? { recompute } : {}), losses, ...where };
 }
 
 /** Σ FLOPs ÷ Σ times of all weight products of a step, each alone in its fastest layout. */
