@@ -96,7 +96,7 @@ function oneBlock(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | undefined, sca
 }
 
 /** Queries a block: large enough for the matrix products, small enough to skip most of what the mask forbids. */
-const queryBlock = 64;
+const queryBlock = 128;
 
 function causalBlocks(q: Tensor, k: Tensor, v: Tensor, scale: number, T: number, S: number): Tensor {
   const starts = Array.from({ length: Math.ceil(T / queryBlock) }, (_, i) => i * queryBlock);

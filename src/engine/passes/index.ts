@@ -12,8 +12,11 @@ import { simplify } from "./simplify.ts";
 import { stripCustomGradients } from "./strip-custom-gradients.ts";
 
 export { type IndexLimit, indexLimits } from "./index-limits.ts";
+export { removeDeadCode } from "./dead-code.ts";
+export { type FusionLimits, fuseElementwise } from "./fuse-elementwise.ts";
 export { bytesOf, inPlaceState, lastUses, peakBytes } from "./liveness.ts";
 export { type Pass, Rewriter } from "./rewrite.ts";
+export { schedule } from "./schedule.ts";
 
 /** Applies passes one after another. @throws CongError `BROKEN_GRAPH` naming the pass that broke the graph. */
 export function runPasses(graph: Graph, passes: readonly Pass[], onStep: (name: string, milliseconds: number) => void = () => {}): Graph {

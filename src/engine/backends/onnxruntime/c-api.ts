@@ -19,7 +19,8 @@ import { flushingCall } from "../x64/flush-denormals.ts";
 export type Pointer = unknown;
 type Native = (...values: unknown[]) => unknown;
 
-const apiVersion = 22;
+/** Version of `struct OrtApi` that we ask for. */
+export const apiVersion = 22;
 const out: unknown = koffi.out(koffi.pointer("void *"));
 const pointer = "void *";
 
@@ -34,7 +35,13 @@ const signatures = {
   EnableProfiling: [14, pointer, [pointer, "str"]],
   SetSessionGraphOptimizationLevel: [23, pointer, [pointer, "int"]],
   SetIntraOpNumThreads: [24, pointer, [pointer, "int"]],
+  CreateCustomOpDomain: [26, pointer, ["str", out]],
+  CustomOpDomain_Add: [27, pointer, [pointer, pointer]],
+  AddCustomOpDomain: [28, pointer, [pointer, pointer]],
   CreateTensorWithDataAsOrtValue: [49, pointer, [pointer, pointer, "size_t", "int64_t *", "size_t", "int", out]],
+  CreateTensorTypeAndShapeInfo: [57, pointer, [out]],
+  SetTensorElementType: [58, pointer, [pointer, "int"]],
+  SetDimensions: [59, pointer, [pointer, "int64_t *", "size_t"]],
   CreateCpuMemoryInfo: [69, pointer, ["int", "int", out]],
   AllocatorAlloc: [75, pointer, [pointer, "size_t", out]],
   AllocatorFree: [76, pointer, [pointer, pointer]],
@@ -42,12 +49,26 @@ const signatures = {
   ReleaseStatus: [93, "void", [pointer]],
   ReleaseSession: [95, "void", [pointer]],
   ReleaseValue: [96, "void", [pointer]],
+  ReleaseTensorTypeAndShapeInfo: [99, "void", [pointer]],
   ReleaseSessionOptions: [100, "void", [pointer]],
+  ReleaseCustomOpDomain: [101, "void", [pointer]],
   SessionEndProfiling: [110, pointer, [pointer, pointer, out]],
   AddSessionConfigEntry: [130, pointer, [pointer, "str", "str"]],
+  SetSymbolicDimensions: [271, pointer, [pointer, pointer, "size_t"]],
 } as const satisfies Record<string, readonly [number, string, readonly unknown[]]>;
 
 type FunctionName = keyof typeof signatures;
+
+/** Positions of functions that emitted machine code calls (`custom-op-code.ts`). */
+const calledByKernels = {
+  GetTensorMutableData: 51,
+  KernelContext_GetInput: 90,
+  KernelContext_GetOutput: 91,
+  ShapeInferContext_SetOutputTypeShape: 270,
+  KernelContext_ParallelFor: 274,
+} as const;
+
+export type KernelFunction = keyof typeof calledByKernels;
 
 export interface OrtLibrary {
   readonly version: string;
@@ -59,6 +80,8 @@ export interface OrtLibrary {
   create(name: FunctionName, ...values: unknown[]): Pointer;
   /** Calls a function that returns nothing. */
   release(name: FunctionName, value: Pointer): void;
+  /** Where a function is, for machine code that calls it. */
+  addressOf(name: KernelFunction): bigint;
   readonly environment: Pointer;
   readonly cpuMemory: Pointer;
   readonly allocator: Pointer;
@@ -82,7 +105,7 @@ function load(): OrtLibrary {
   if (api === null) {
     throw new CongError("ONNXRUNTIME_MISSING", `onnxruntime ${version} at ${path} is older than 1.${apiVersion}`, { path, version }, "run npm ci");
   }
-  const last = Math.max(...Object.values(signatures).map(([position]) => position));
+  const last = Math.max(...Object.values(signatures).map(([position]) => position), ...Object.values(calledByKernels));
   const table = koffi.decode(api, koffi.array("void *", last + 1, "Array")) as Pointer[];
   const functions = Object.fromEntries(
     Object.entries(signatures).map(([name, [position, result, parameters]]) => {
@@ -121,6 +144,7 @@ function load(): OrtLibrary {
       }),
     create,
     release: (name, value) => void functions[name](value),
+    addressOf: (name) => BigInt(koffi.address(table[calledByKernels[name]])),
     environment: create("CreateEnv", logErrorsOnly, "congling"),
     cpuMemory: create("CreateCpuMemoryInfo", 0, 0),
     allocator: create("GetAllocatorWithDefaultOptions"),

@@ -3,13 +3,19 @@
  * model and runs it on the CPU.
  */
 import { writeOnnx } from "../../../formats/onnx/index.ts";
-import { inPlaceState, optimize } from "../../passes/index.ts";
+import { fuseElementwise, inPlaceState, optimize, removeDeadCode, runPasses, schedule } from "../../passes/index.ts";
 import { checkConstants } from "../check-values.ts";
 import type { Backend } from "../contract.ts";
+import { mostStreams } from "../x64/elementwise.ts";
+import { supportsMachineCode } from "../x64/executable-memory.ts";
 import { storeConstants } from "./constants.ts";
+import { createCustomOps, customDomain } from "./custom-ops.ts";
 import { createExecutable, type OnnxruntimeExecutable } from "./executable.ts";
 import { lowerGraph } from "./lowering.ts";
 import { lowerings } from "./lowerings/index.ts";
+import { machineMatmulLowering } from "./machine-matmul.ts";
+import { physicalCores } from "./physical-cores.ts";
+import { pinOrder } from "./pin-order.ts";
 import { createSession } from "./session.ts";
 
 export { type OpTime, readProfile } from "./profile.ts";
@@ -23,10 +29,18 @@ export interface OnnxruntimeOptions {
   readonly blocking?: boolean;
   /** Record the time of every op; see `OnnxruntimeExecutable.profile`. Default false. */
   readonly profile?: boolean;
+  /**
+   * Join elementwise ops into loops of machine code, written for the model (`docs/decisions/fused-elementwise-kernels.md`).
+   * Default: where the processor and the system allow it (x86-64 with AVX2, Linux or macOS).
+   */
+  readonly fuse?: boolean;
 }
 
-/** Operator sets we write: the standard one, and onnxruntime's fused ops. */
-export const opsets = { "": 22, "com.microsoft": 1 } as const;
+/** The lowerings with large matrix products on our own machine code. */
+const withMachineMatmul = { ...lowerings, matmul: machineMatmulLowering(customDomain, lowerings.matmul) };
+
+/** Operator sets we write: the standard one, onnxruntime's fused ops, and our own. */
+export const opsets = { "": 22, "com.microsoft": 1, [customDomain]: 1 } as const;
 
 export interface OnnxruntimeBackend extends Backend {
   compile(...given: Parameters<Backend["compile"]>): Promise<OnnxruntimeExecutable>;
@@ -43,18 +57,24 @@ export function onnxruntimeBackend(options: OnnxruntimeOptions = {}): Onnxruntim
         onStep?.(name, performance.now() - start);
         return result;
       };
-      const graph = optimize(model, bindings, onStep);
+      const optimized = optimize(model, bindings, onStep);
+      const threads = options.threads ?? physicalCores();
+      const fuses = (options.fuse ?? true) && supportsMachineCode();
+      const fusion = [fuseElementwise({ mostStreams }), removeDeadCode, schedule];
+      const graph = runPasses(optimized, [...(fuses ? fusion : []), pinOrder], onStep);
       checkConstants(graph, constants);
       const stored = storeConstants(graph, constants);
       try {
-        const { onnx, origins } = timed("lower to ONNX", () => lowerGraph(graph, lowerings, stored.tensors));
+        const { onnx, origins } = timed("lower to ONNX", () => lowerGraph(graph, fuses ? withMachineMatmul : lowerings, stored.tensors));
         const bytes = timed("write ONNX", () => writeOnnx(onnx, { opsets }));
+        const customOps = timed("compile fused programs", () => (fuses ? createCustomOps(graph, threads) : undefined));
         const session = timed("create session", () =>
           createSession(
             stored.place(bytes),
             onnx.inputs.map((input) => input.name),
             onnx.outputs.map((output) => output.name),
             {
+              ...(customOps === undefined ? {} : { customOps }),
               ...(options.threads === undefined ? {} : { threads: options.threads }),
               ...(options.profile ? { profilePrefix: stored.profilePrefix() } : {}),
             },

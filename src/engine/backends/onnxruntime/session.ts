@@ -2,6 +2,7 @@
 import koffi from "koffi";
 import { writeOnnx } from "../../../formats/onnx/index.ts";
 import { ortLibrary, type Pointer } from "./c-api.ts";
+import type { CustomOps } from "./custom-ops.ts";
 import { free, type NativeTensor, pointerArray, stringArray } from "./memory.ts";
 import { physicalCores } from "./physical-cores.ts";
 
@@ -10,6 +11,8 @@ export interface SessionOptions {
   readonly threads?: number;
   /** Write a profile to this path prefix. */
   readonly profilePrefix?: string;
+  /** Our own ops that the model uses. The session owns them from here on, also when it cannot be created. */
+  readonly customOps?: CustomOps;
 }
 
 export interface Session {
@@ -52,11 +55,15 @@ export function createSession(
     // Moments decay into denormals, on which x86 is a hundred times slower. This is for onnxruntime's own threads;
     // the calling thread is taken care of in `c-api.ts`.
     library.check("AddSessionConfigEntry", settings, "session.set_denormal_as_zero", "1");
+    if (options.customOps !== undefined) library.check("AddCustomOpDomain", settings, options.customOps.domain);
     if (options.profilePrefix !== undefined) library.check("EnableProfiling", settings, options.profilePrefix);
     session =
       typeof model === "string"
         ? library.create("CreateSession", library.environment, model, settings)
         : library.create("CreateSessionFromArray", library.environment, model, model.length, settings);
+  } catch (error) {
+    options.customOps?.release();
+    throw error;
   } finally {
     library.release("ReleaseSessionOptions", settings);
   }
@@ -74,6 +81,7 @@ export function createSession(
     endProfiling: () => koffi.decode(library.create("SessionEndProfiling", session, library.allocator), "char", -1) as string,
     release() {
       library.release("ReleaseSession", session);
+      options.customOps?.release();
       free(inputs.buffer);
       free(outputs.buffer);
     },

@@ -86,6 +86,7 @@ export interface Assembler {
   /** Any 64-bit number. */
   moveConstant(to: Gpr, value: number | bigint): void;
   load(to: Gpr, from: Memory): void;
+  store(to: Memory, from: Gpr): void;
   /** The address, not what is there. */
   address(to: Gpr, of: Memory): void;
   add(to: Gpr, value: number): void;
@@ -229,6 +230,7 @@ export function createAssembler(): Assembler {
       for (let shift = 0n; shift < 64n; shift += 8n) emit(Number((wanted >> shift) & 0xffn));
     },
     load: (to, from) => wide([0x8b], to, from),
+    store: (to, from) => wide([0x89], from, to),
     address: (to, of) => wide([0x8d], to, of),
     add: (to, value) => withImmediate(0, to, value),
     and: (to, value) => withImmediate(4, to, value),
@@ -285,4 +287,9 @@ export function createAssembler(): Assembler {
 const vex0 = (emit: (...values: number[]) => void) => emit(0xc5, 0xf8, 0x77);
 
 const tooLarge = (value: number): CongError =>
-  new CongError("BAD_OPTION", `x64: ${value} does not fit the 32 bits of an instruction`, { value }, "split the tensor");
+  new CongError(
+    "BAD_OPTION",
+    `x64: ${value} does not fit the 32 bits of an instruction`,
+    { value },
+    "split the tensor",
+  );

@@ -4,14 +4,16 @@ import type { OpName } from "../../../ops/table.ts";
 import type { Lowering } from "../lowering.ts";
 import { compute } from "./compute.ts";
 import { elementwise } from "./elementwise.ts";
+import { fused } from "./fused.ts";
 import { loops } from "./loops.ts";
 import { tensor } from "./tensor.ts";
 
-export const lowerings: { readonly [K in OpName]: Lowering } = {
+export const lowerings: { readonly [K in OpName | "fused"]: Lowering } = {
   ...elementwise,
   ...tensor,
   ...compute,
   ...loops,
+  ...fused,
   customGradient: () => {
     throw new CongError("BROKEN_GRAPH", "onnxruntime: customGradient must be stripped before lowering", {}, "compile with the standard passes");
   },

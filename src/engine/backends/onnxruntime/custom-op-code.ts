@@ -1,0 +1,162 @@
+/**
+ * The machine code of one custom op: its kernel, and the functions by which onnxruntime asks about it.
+ *
+ * The kernel gets the tensors' addresses through the C interface, then hands chunks of the loop to the session's threads.
+ */
+import { onnxDataTypes } from "../../../formats/onnx/index.ts";
+import { type Assembler, gpr, type Label } from "../x64/assembler.ts";
+import { type KernelFunction, ortLibrary } from "./c-api.ts";
+import type { CustomOp, CustomOpField } from "./custom-ops.ts";
+
+const { rax, rbx, rcx, rdx, rsp, rbp, rsi, rdi, r8, r12 } = gpr;
+
+/**
+ * Emits all functions of an op; those left out are null pointers.
+ * @param outputType address of the OrtTensorTypeAndShapeInfo of every output.
+ */
+export function emitCustomOp(
+  assembler: Assembler,
+  op: CustomOp,
+  outputType: bigint,
+): { readonly [K in CustomOpField]?: Label } {
+  const { name, inputs, outputs, shape, inPlace } = op;
+  const kernel = op.emit(assembler);
+  const table = (bytes: Uint8Array): Label => define(assembler, () => assembler.data(bytes));
+  const returning = (value: number): Label =>
+    define(assembler, () => {
+      assembler.moveConstant(rax, value);
+      assembler.ret();
+    });
+  const zero = returning(0);
+  const one = returning(1);
+  const float = returning(onnxDataTypes.float32);
+  const nameTable = table(new TextEncoder().encode(`${name}\0`));
+  const sizes = table(new Uint8Array(BigInt64Array.from(shape, BigInt).buffer));
+  const pairInputs = table(new Uint8Array(Int32Array.from(inPlace, ({ input }) => input).buffer));
+  const pairOutputs = table(new Uint8Array(Int32Array.from(inPlace, ({ output }) => output).buffer));
+  return {
+    CreateKernel: one, // any pointer will do: the kernel keeps nothing
+    KernelDestroy: zero,
+    GetName: define(assembler, () => {
+      assembler.address(rax, { label: nameTable });
+      assembler.ret();
+    }),
+    GetExecutionProviderType: zero,
+    GetInputType: float,
+    GetInputTypeCount: returning(inputs),
+    GetOutputType: float,
+    GetOutputTypeCount: returning(outputs),
+    GetInputCharacteristic: zero,
+    GetOutputCharacteristic: zero,
+    GetInputMemoryType: zero,
+    GetVariadicInputMinArity: zero,
+    GetVariadicInputHomogeneity: zero,
+    GetVariadicOutputMinArity: zero,
+    GetVariadicOutputHomogeneity: zero,
+    KernelCompute: zero, // version 2 is called
+    KernelComputeV2: define(assembler, () =>
+      emitKernel(assembler, { inputs, outputs, sizes, rank: shape.length, ...kernel }),
+    ),
+    InferOutputShapeFn: define(assembler, () => emitShapeInference(assembler, outputs, outputType)),
+    GetMayInplace: define(assembler, () => {
+      for (const [parameter, label] of [[rdi, pairInputs], [rsi, pairOutputs]] as const) {
+        assembler.address(rax, { label });
+        assembler.store({ base: parameter }, rax);
+      }
+      assembler.moveConstant(rax, inPlace.length);
+      assembler.ret();
+    }),
+    ReleaseMayInplace: zero,
+  };
+}
+
+function define(assembler: Assembler, emit: () => void): Label {
+  const label = assembler.label();
+  assembler.align(16);
+  assembler.place(label);
+  emit();
+  return label;
+}
+
+/** Calls a function of the C interface with the arguments already in place; the status is in rax. */
+function callApi(assembler: Assembler, name: KernelFunction, failed: Label): void {
+  assembler.moveConstant(rax, ortLibrary().addressOf(name));
+  assembler.callRegister(rax);
+  assembler.compareConstant(rax, 0);
+  assembler.jump(failed, "notEqual");
+}
+
+interface KernelParts {
+  readonly inputs: number;
+  readonly outputs: number;
+  /** Table of the output sizes, int64. */
+  readonly sizes: Label;
+  readonly rank: number;
+  readonly entry: Label;
+  readonly chunks: number;
+}
+
+/** OrtStatus *compute(void *kernel, OrtKernelContext *context) */
+function emitKernel(assembler: Assembler, { inputs, outputs, sizes, rank, entry, chunks }: KernelParts): void {
+  const done = assembler.label();
+  const tensors = inputs + outputs;
+  const value = { base: rsp, offset: tensors * 8 };
+  assembler.push(rbp);
+  assembler.move(rbp, rsp);
+  assembler.push(rbx);
+  assembler.push(r12);
+  assembler.subtract(rsp, Math.ceil((tensors + 1) / 2) * 16); // calls want a multiple of 16
+  assembler.move(rbx, rsi);
+  for (let i = 0; i < tensors; i++) {
+    const isInput = i < inputs;
+    assembler.move(rdi, rbx);
+    assembler.moveConstant(rsi, isInput ? i : i - inputs);
+    if (isInput) {
+      assembler.address(rdx, value);
+    } else {
+      assembler.address(rdx, { label: sizes });
+      assembler.moveConstant(rcx, rank);
+      assembler.address(r8, value);
+    }
+    callApi(assembler, isInput ? "KernelContext_GetInput" : "KernelContext_GetOutput", done);
+    assembler.load(rdi, value);
+    assembler.address(rsi, { base: rsp, offset: i * 8 });
+    callApi(assembler, "GetTensorMutableData", done);
+  }
+  if (chunks === 1) {
+    assembler.move(rdi, rsp);
+    assembler.moveConstant(rsi, 0);
+    assembler.call(entry);
+  } else {
+    assembler.move(rdi, rbx);
+    assembler.address(rsi, { label: entry });
+    assembler.moveConstant(rdx, chunks);
+    assembler.moveConstant(rcx, 0); // no batches: threads take chunk after chunk
+    assembler.move(r8, rsp);
+    callApi(assembler, "KernelContext_ParallelFor", done);
+  }
+  assembler.moveConstant(rax, 0);
+  assembler.place(done);
+  assembler.address(rsp, { base: rbp, offset: -16 });
+  assembler.pop(r12);
+  assembler.pop(rbx);
+  assembler.pop(rbp);
+  assembler.ret();
+}
+
+/** OrtStatus *infer(const OrtCustomOp *op, OrtShapeInferContext *context): all outputs have one and the same type. */
+function emitShapeInference(assembler: Assembler, outputs: number, outputType: bigint): void {
+  const done = assembler.label();
+  assembler.push(rbx);
+  assembler.move(rbx, rsi);
+  for (let i = 0; i < outputs; i++) {
+    assembler.move(rdi, rbx);
+    assembler.moveConstant(rsi, i);
+    assembler.moveConstant(rdx, outputType);
+    callApi(assembler, "ShapeInferContext_SetOutputTypeShape", done);
+  }
+  assembler.moveConstant(rax, 0);
+  assembler.place(done);
+  assembler.pop(rbx);
+  assembler.ret();
+}

@@ -1,0 +1,137 @@
+/**
+ * Large matrix products on machine code of our own instead of onnxruntime's kernels.
+ *
+ * onnxruntime's product is at its best for one layout; for a transposed left operand, which every weight gradient has,
+ * it loses a third. Ours packs both operands in any layout (`x64/matmul`). Products with a constant right operand stay
+ * with onnxruntime, which packs those once and for all.
+ */
+import koffi from "koffi";
+import type { Graph, Node } from "../../graph/graph.ts";
+import type { Shape } from "../../graph/shape.ts";
+import type { MatmulParams } from "../../ops/matmul.ts";
+import type { Assembler } from "../x64/assembler.ts";
+import { gpr } from "../x64/assembler.ts";
+import { supportsAvx512 } from "../x64/avx512.ts";
+import { encodeTable, type MatmulShape, planPart, rowDistances, splitWork, workspaceBytes } from "../x64/matmul/plan.ts";
+import { addressOf, driverAddress } from "../x64/matmul/routines.ts";
+import type { CustomOp } from "./custom-ops.ts";
+import type { Lowering } from "./lowering.ts";
+import { allocate, free, type NativeBuffer } from "./memory.ts";
+
+/** Below this many multiplications the calls cost more than they save. */
+const smallestWork = 1 << 21;
+const smallestRows = 32;
+const lanes = 16;
+
+/** The shape of a product that machine code takes over, or undefined. */
+export function machineMatmulShape(graph: Graph, node: Node): MatmulShape | undefined {
+  if (node.op !== "matmul" || !supportsAvx512()) return undefined;
+  const [a, b] = node.inputs.map((value) => graph.types[value]!.shape);
+  if (graph.constants.some(({ value }) => value === node.inputs[1])) return undefined;
+  if (![...a!, ...b!].every((dim) => typeof dim === "number")) return undefined;
+  const [left, right] = [a as readonly number[], b as readonly number[]];
+  const outer = left.slice(0, -2);
+  if (right.length !== left.length || outer.some((size, i) => size !== right[i])) return undefined;
+  const { transposeA, transposeB, scale } = node.params as MatmulParams;
+  const [rows, inner] = transposeA ? [left.at(-1)!, left.at(-2)!] : [left.at(-2)!, left.at(-1)!];
+  const columns = transposeB ? right.at(-2)! : right.at(-1)!;
+  const batch = outer.reduce((product, size) => product * size, 1);
+  if (columns % lanes !== 0 || rows < smallestRows || batch * rows * inner * columns < smallestWork) return undefined;
+  return { rows, inner, columns, transposeA, transposeB, scale, batch };
+}
+
+/** Equal products of equal shapes share an op; the output's sizes are in it because the batch may have several axes. */
+const opName = ({ inner, transposeA, transposeB, scale }: MatmulShape, output: Shape): string =>
+  `Matmul_${output.join("x")}_over_${inner}${transposeA ? "_transposeA" : ""}${transposeB ? "_transposeB" : ""}_${scale}`;
+
+/** The lowering of products that machine code takes over; the others go to `otherwise`. */
+export function machineMatmulLowering(domain: string, otherwise: Lowering): Lowering {
+  return (lower, node, inputs) => {
+    const shape = machineMatmulShape(lower.graph, node);
+    return shape === undefined ? otherwise(lower, node, inputs) : [lower.emit(opName(shape, lower.outputType(0).shape), inputs, { domain })];
+  };
+}
+
+/** Custom ops for all such products of a graph, sharing one scratch memory. */
+export function machineMatmulOps(graph: Graph, threads: number): CustomOp[] {
+  const shapes = new Map<string, { shape: MatmulShape; output: readonly number[] }>();
+  for (const node of graph.nodes) {
+    const shape = machineMatmulShape(graph, node);
+    const output = graph.types[node.outputs[0]!]!.shape as readonly number[];
+    if (shape !== undefined) shapes.set(opName(shape, output), { shape, output });
+  }
+  if (shapes.size === 0) return [];
+  const scratch = allocate(threads * workspaceBytes);
+  return [...shapes.values()].map(({ shape, output }, i) => customOp(shape, output, threads, scratch, i === 0));
+}
+
+function customOp(
+  shape: MatmulShape,
+  output: readonly number[],
+  threads: number,
+  scratch: NativeBuffer,
+  ownsScratch: boolean,
+): CustomOp {
+  const tables = splitWork(shape, threads).map((part) => encodeTable(planPart(shape, part), addressOf));
+  const distances = rowDistances(shape);
+  // One block of native memory: for each part where its table starts and ends and its scratch memory; distances; tables.
+  const header = tables.length * partBytes;
+  const memory = allocate(header + distances.byteLength + tables.reduce((sum, table) => sum + table.byteLength, 0));
+  const start = BigInt(koffi.address(memory.pointer));
+  const words = new BigUint64Array(memory.memory, 0, header / 8);
+  new Int32Array(memory.memory, header, distances.length).set(distances);
+  let offset = header + distances.byteLength;
+  tables.forEach((table, i) => {
+    new BigInt64Array(memory.memory, offset, table.length).set(table);
+    words[(i * partBytes) / 8] = start + BigInt(offset);
+    words[(i * partBytes) / 8 + 1] = start + BigInt(offset + table.byteLength);
+    words[(i * partBytes) / 8 + 2] = BigInt(koffi.address(scratch.pointer)) + BigInt(i * workspaceBytes);
+    offset += table.byteLength;
+  });
+  return {
+    name: opName(shape, output),
+    inputs: 2,
+    outputs: 1,
+    shape: output,
+    inPlace: [],
+    emit: (assembler) => emitPart(assembler, start, start + BigInt(header), tables.length),
+    release() {
+      free(memory);
+      if (ownsScratch) free(scratch);
+    },
+  };
+}
+
+/** Bytes of what one part needs to know: three words and a spare one. */
+const partBytes = 32;
+
+/** `void part(void **pointers, size_t index)`: hands the driver one part's table and the base pointers of `plan.ts`. */
+function emitPart(assembler: Assembler, parts: bigint, distances: bigint, count: number) {
+  const { rax, rcx, rdx, rsp, rbp, rsi, rdi, r8 } = gpr;
+  const entry = assembler.label();
+  assembler.align(16);
+  assembler.place(entry);
+  assembler.push(rbp);
+  assembler.move(rbp, rsp);
+  assembler.subtract(rsp, 48);
+  for (let i = 0; i < 3; i++) {
+    assembler.load(rax, { base: rdi, offset: 8 * i });
+    assembler.store({ base: rsp, offset: 8 * i }, rax);
+  }
+  assembler.multiply(rsi, rsi, partBytes);
+  assembler.moveConstant(rax, parts);
+  assembler.load(rcx, { base: rax, index: rsi, offset: 16 });
+  assembler.store({ base: rsp, offset: 24 }, rcx);
+  assembler.moveConstant(rcx, distances);
+  assembler.store({ base: rsp, offset: 32 }, rcx);
+  assembler.load(rdi, { base: rax, index: rsi });
+  assembler.load(r8, { base: rax, index: rsi, offset: 8 });
+  assembler.move(rsi, r8);
+  assembler.move(rdx, rsp);
+  assembler.moveConstant(rax, driverAddress());
+  assembler.callRegister(rax);
+  assembler.move(rsp, rbp);
+  assembler.pop(rbp);
+  assembler.ret();
+  return { entry, chunks: count };
+}
