@@ -169,5 +169,5 @@ function evaluate({ inputs, outputs, params, bindings }: KernelCall<FusedParams>
     definition.evaluate({ inputs: operands, outputs: [result], params: {}, bindings });
     values.push(result);
   }
-  params.results.forEach((value, i) => outputs[i]!.data.set(values[value]!.data));
+  for (const [i, value] of params.results.entries()) outputs[i]!.data.set(values[value]!.data);
 }

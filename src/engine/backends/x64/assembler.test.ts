@@ -54,9 +54,9 @@ const meanings: { readonly [K in keyof typeof threeOperand]: Meaning } = {
   vaddps: (a, b) => f(a + b),
   vmulps: (a, b) => f(a * b),
   vsubps: (a, b) => f(a - b),
-  vminps: (a, b) => (a < b ? a : b),
+  vminps: (a, b) => Math.min(a, b),
   vdivps: (a, b) => f(a / b),
-  vmaxps: (a, b) => (a > b ? a : b),
+  vmaxps: (a, b) => Math.max(a, b),
   vandps: onBits((a, b) => a & b),
   vorps: onBits((a, b) => a | b),
   vxorps: onBits((a, b) => a ^ b),
@@ -153,7 +153,9 @@ describe.runIf(supportsMachineCode())("machine code", () => {
       assembler.vblend(10, 8, { base: gpr.rsi }, 13);
       assembler.vstore({ base: gpr.rdx }, 10);
     };
-    expect(run(pick("less"), a, b)).toEqual(a.map((value, i) => (value < b[i]! ? b[i]! : value)));
+    expect(run(pick("less"), a, b)).toEqual(
+      a.map((value, i) => (Number.isNaN(value) ? value : Math.max(value, b[i]!))),
+    );
     expect(run(pick("unordered"), a, b)).toEqual(a.map((value, i) => (Number.isNaN(value) ? b[i]! : value)));
   });
 

@@ -25,7 +25,7 @@ const allButSign = 0x7fff_ffff;
 const exponential = {
   highest: 89, // e^89 overflows
   lowest: -104, // e^−104 is 0
-  log2OfE: 1.442_695_040_888_963_4,
+  log2OfE: Math.LOG2E,
   // ln 2 in two parts: multiples of the first are exact
   ln2High: 0.693_359_375,
   ln2Low: -2.121_944_4e-4,
@@ -44,10 +44,15 @@ const hyperbolic = {
   ],
 };
 
-/**
- * Emits one op.
- * @param result claims the register of the result; to be called once all operands are in registers.
- */
+/** What the code of one op is made with. */
+interface Operation extends Operands {
+  readonly assembler: Assembler;
+  readonly inputs: readonly number[];
+  /** Claims the register of the result; to be called once all operands are in place. */
+  result(): Ymm;
+}
+
+/** Emits one op. @param result claims the register of the result. */
 export function emitOperation(
   assembler: Assembler,
   op: FusableOp,
@@ -55,84 +60,107 @@ export function emitOperation(
   operands: Operands,
   result: () => Ymm,
 ): void {
-  const { constant, bits } = operands;
-  const [a, b] = inputs as [number, number];
-  switch (op) {
-    case "add":
-    case "mul": {
-      const swap = !operands.isInRegister(a) && operands.isInRegister(b);
-      const first = operands.inRegister(swap ? b : a);
-      const second = operands.anywhere(swap ? a : b);
-      return assembler.vex3(op === "add" ? "vaddps" : "vmulps", result(), first, second);
-    }
-    case "sub":
-    case "div": {
-      const first = operands.inRegister(a);
-      const second = operands.anywhere(b);
-      return assembler.vex3(op === "sub" ? "vsubps" : "vdivps", result(), first, second);
-    }
-    case "maximum":
-    case "minimum": {
-      // The instruction returns its second operand where either is NaN; a NaN in the first must win, too.
-      const first = operands.inRegister(a);
-      const second = operands.anywhere(b);
-      const [to, unordered] = [result(), operands.scratch()];
-      assembler.vex3(op === "maximum" ? "vmaxps" : "vminps", to, first, second);
-      assembler.vcompare("unordered", unordered, first, first);
-      return assembler.vblend(to, to, first, unordered);
-    }
-    case "neg":
-      return assembler.vex3("vxorps", ...unary(operands, a, result), bits(signBit));
-    case "abs":
-      return assembler.vex3("vandps", ...unary(operands, a, result), bits(allButSign));
-    case "sqrt": {
-      const source = operands.anywhere(a);
-      return assembler.vex2("vsqrtps", result(), source);
-    }
-    case "reciprocal": {
-      const source = operands.anywhere(a);
-      const [to, one] = [result(), operands.scratch()];
-      assembler.vex2("vmovups", one, constant(1));
-      return assembler.vex3("vdivps", to, one, source);
-    }
-    case "relu": {
-      const source = operands.anywhere(a);
-      const [to, zero] = [result(), operands.scratch()];
-      assembler.vex3("vxorps", zero, zero, zero);
-      return assembler.vex3("vmaxps", to, zero, source); // x where x is NaN
-    }
-    case "exp": {
-      const [to, x] = unary(operands, a, result);
-      return emitExp(assembler, operands, to, x, operands.scratch(), operands.scratch());
-    }
-    case "sigmoid":
-    case "silu": {
-      const [to, x] = unary(operands, a, result);
-      const [s, t] = [operands.scratch(), operands.scratch()];
-      assembler.vex3("vxorps", to, x, bits(signBit));
-      emitExp(assembler, operands, to, to, s, t);
-      assembler.vex3("vaddps", to, to, constant(1));
-      if (op === "silu") return assembler.vex3("vdivps", to, x, to);
-      assembler.vex2("vmovups", s, constant(1));
-      return assembler.vex3("vdivps", to, s, to);
-    }
-    case "tanh": {
-      const [to, x] = unary(operands, a, result);
-      return emitTanh(assembler, operands, to, x, operands.scratch(), operands.scratch());
-    }
-    default:
-      op satisfies never;
-  }
+  emitters[op]({ ...operands, assembler, inputs, result });
+}
+
+const emitters: { readonly [K in FusableOp]: (operation: Operation) => void } = {
+  add: commutative("vaddps"),
+  mul: commutative("vmulps"),
+  sub: ordered("vsubps"),
+  div: ordered("vdivps"),
+  maximum: extreme("vmaxps"),
+  minimum: extreme("vminps"),
+  neg: (operation) => {
+    const [to, x] = unary(operation);
+    operation.assembler.vex3("vxorps", to, x, operation.bits(signBit));
+  },
+  abs: (operation) => {
+    const [to, x] = unary(operation);
+    operation.assembler.vex3("vandps", to, x, operation.bits(allButSign));
+  },
+  sqrt: ({ assembler, inputs, anywhere, result }) => {
+    const x = anywhere(inputs[0]!);
+    assembler.vex2("vsqrtps", result(), x);
+  },
+  reciprocal: ({ assembler, inputs, anywhere, result, scratch, constant }) => {
+    const x = anywhere(inputs[0]!);
+    const [to, one] = [result(), scratch()];
+    assembler.vex2("vmovups", one, constant(1));
+    assembler.vex3("vdivps", to, one, x);
+  },
+  relu: ({ assembler, inputs, anywhere, result, scratch }) => {
+    const x = anywhere(inputs[0]!);
+    const [to, zero] = [result(), scratch()];
+    assembler.vex3("vxorps", zero, zero, zero);
+    assembler.vex3("vmaxps", to, zero, x); // x where it is NaN
+  },
+  exp: (operation) => {
+    const [to, x] = unary(operation);
+    emitExp(operation, to, x, operation.scratch(), operation.scratch());
+  },
+  sigmoid: (operation) => {
+    const [to, x] = unary(operation);
+    const [s, t] = [operation.scratch(), operation.scratch()];
+    emitOnePlusExpOfMinus(operation, to, x, s, t);
+    operation.assembler.vex2("vmovups", s, operation.constant(1));
+    operation.assembler.vex3("vdivps", to, s, to);
+  },
+  silu: (operation) => {
+    const [to, x] = unary(operation);
+    emitOnePlusExpOfMinus(operation, to, x, operation.scratch(), operation.scratch());
+    operation.assembler.vex3("vdivps", to, x, to);
+  },
+  tanh: (operation) => {
+    const [to, x] = unary(operation);
+    emitTanh(operation, to, x, operation.scratch(), operation.scratch());
+  },
+};
+
+function commutative(name: "vaddps" | "vmulps") {
+  return ({ assembler, inputs: [a, b], inRegister, anywhere, isInRegister, result }: Operation): void => {
+    const swap = !isInRegister(a!) && isInRegister(b!);
+    const first = inRegister(swap ? b! : a!);
+    const second = anywhere(swap ? a! : b!);
+    assembler.vex3(name, result(), first, second);
+  };
+}
+
+function ordered(name: "vsubps" | "vdivps") {
+  return ({ assembler, inputs: [a, b], inRegister, anywhere, result }: Operation): void => {
+    const first = inRegister(a!);
+    const second = anywhere(b!);
+    assembler.vex3(name, result(), first, second);
+  };
+}
+
+/** The instruction returns its second operand where either is NaN; a NaN in the first must win, too. */
+function extreme(name: "vmaxps" | "vminps") {
+  return ({ assembler, inputs: [a, b], inRegister, anywhere, result, scratch }: Operation): void => {
+    const first = inRegister(a!);
+    const second = anywhere(b!);
+    const [to, unordered] = [result(), scratch()];
+    assembler.vex3(name, to, first, second);
+    assembler.vcompare("unordered", unordered, first, first);
+    assembler.vblend(to, to, first, unordered);
+  };
 }
 
 /** Registers of the result and of the only operand; they differ. */
-function unary(operands: Operands, input: number, result: () => Ymm): [Ymm, Ymm] {
-  const x = operands.inRegister(input);
+function unary({ inputs, inRegister, result }: Operation): [Ymm, Ymm] {
+  const x = inRegister(inputs[0]!);
   return [result(), x];
 }
 
+/** to = 1 + e^−x; to and x differ. */
+function emitOnePlusExpOfMinus(operation: Operation, to: Ymm, x: Ymm, s: Ymm, t: Ymm): void {
+  const { assembler, constant, bits } = operation;
+  assembler.vex3("vxorps", to, x, bits(signBit));
+  emitExp(operation, to, to, s, t);
+  assembler.vex3("vaddps", to, to, constant(1));
+}
+
 /** to = e^x; x may be `to`. */
-function emitExp(assembler: Assembler, { constant, bits }: Operands, to: Ymm, x: Ymm, s: Ymm, t: Ymm): void {
+function emitExp({ assembler, constant, bits }: Operation, to: Ymm, x: Ymm, s: Ymm, t: Ymm): void {
   const { highest, lowest, log2OfE, ln2High, ln2Low, polynomial, exponentBias, mantissaBits } = exponential;
   // Operands in this order let a NaN through.
   assembler.vex2("vmovups", s, constant(highest));
@@ -162,11 +190,11 @@ function emitExp(assembler: Assembler, { constant, bits }: Operands, to: Ymm, x:
 }
 
 /** to = tanh(x); the four registers differ. */
-function emitTanh(assembler: Assembler, operands: Operands, to: Ymm, x: Ymm, s: Ymm, t: Ymm): void {
-  const { constant, bits } = operands;
+function emitTanh(operation: Operation, to: Ymm, x: Ymm, s: Ymm, t: Ymm): void {
+  const { assembler, constant, bits } = operation;
   assembler.vex3("vandps", to, x, bits(allButSign));
   assembler.vex3("vaddps", to, to, to);
-  emitExp(assembler, operands, to, to, s, t);
+  emitExp(operation, to, to, s, t);
   assembler.vex3("vaddps", to, to, constant(1));
   assembler.vex2("vmovups", s, constant(2));
   assembler.vex3("vdivps", to, s, to);

@@ -157,7 +157,8 @@ describe.runIf(supportsMachineCode())("compiled elementwise programs", () => {
     const b = { shape: [400], data: Float32Array.from({ length: 400 }, (_, i) => edges[Math.floor(i / 20)]!) };
     const params = single(op, [400], 2);
     const [got, wanted] = [compiled(params, [a, b])[0]!, reference(params, [a, b])[0]!];
-    got.forEach((value, i) => expect(value + 0, `${op}(${a.data[i]}, ${b.data[i]})`).toBe(Math.fround(wanted[i]!) + 0));
+    for (const [i, value] of got.entries())
+      expect(value + 0, `${op}(${a.data[i]}, ${b.data[i]})`).toBe(Math.fround(wanted[i]!) + 0);
   });
 
   test.each([1, 2, 7, 8, 9, 31, 64, 1001, 40_003])("%i elements in one row", (size) => {
