@@ -20,8 +20,13 @@ function readArguments() {
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
-      options: { strict: { type: "boolean", default: false }, backend: { type: "string", default: "onnxruntime" } },
+      options: {
+        strict: { type: "boolean", default: false },
+        backend: { type: "string", default: "onnxruntime" },
+        help: { type: "boolean", default: false },
+      },
     });
+    if (values.help) return "help";
     const backend = pick("backend", backends, values.backend)();
     return { isStrict: values.strict, backend, paths: positionals.length > 0 ? positionals : ["../shared/golden"] };
   } catch (error) {
@@ -32,6 +37,7 @@ function readArguments() {
 
 const given = readArguments();
 if (given === undefined) process.exitCode = 2;
+else if (given === "help") console.log(usage);
 else {
   const counts: Record<Verdict, number> = { PASS: 0, FAIL: 0, SKIP: 0 };
   for (const path of given.paths.flatMap(fixturesAt)) {

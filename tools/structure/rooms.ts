@@ -22,9 +22,12 @@ export const rows: readonly (readonly string[])[] = [
 
 /**
  * The same inside src/engine. Ops and autodiff share a row and may import each other: a gradient is made of ops, and
- * `scan` differentiates its own body. Backends do not know each other.
+ * `scan` differentiates its own body.
  */
 export const engineRows: readonly (readonly string[])[] = [["graph"], ["ops", "autodiff"], ["passes"], ["backends"]];
+
+/** Backends do not know each other, except that onnxruntime runs ops which the x64 folder compiles to machine code. */
+export const backendImports: Readonly<Record<string, readonly string[]>> = { onnxruntime: ["x64"] };
 
 /** Where a name stands in a table of rows; -1 when it is in none. */
 export const rowOf = (table: readonly (readonly string[])[], name: string): number =>

@@ -1,0 +1,66 @@
+/** What the READMEs show is run: the commands tagged `bash ci`, the program they print, and the output they quote. */
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+
+/** Bodies of the fenced blocks of a kind, for example "bash ci". */
+function blocks(markdown: string, kind: string): string[] {
+  const fence = new RegExp(`^\`{3}${kind}\\n([\\s\\S]*?)^\`{3}`, "gm");
+  return [...markdown.matchAll(fence)].map(([, body = ""]) => body);
+}
+
+/** Shell lines, without comments. */
+const commands = (markdown: string): string[] =>
+  blocks(markdown, "bash ci")
+    .flatMap((body) => body.split("\n").map((line) => line.replace(/#.*$/, "").trim()))
+    .filter((line) => line !== "");
+
+const readmes = ["README.md", "README.zh-CN.md"].map((name) => [name, readFileSync(name, "utf8")] as const);
+const [[, english], [, chinese]] = readmes as [(typeof readmes)[number], (typeof readmes)[number]];
+
+test("both languages show the same commands and programs", () => {
+  expect(commands(chinese)).toEqual(commands(english));
+  expect(commands(english).length).toBeGreaterThan(0);
+  for (const kind of ["ts", "text quickstart", "text first-model"])
+    expect(blocks(chinese, kind)).toEqual(blocks(english, kind));
+});
+
+describe("commands tagged `bash ci`", () => {
+  test.each(commands(english))("%s", (command) => {
+    // Pass the test runner's environment on, but not the settings with which npm started it.
+    const { stdout, stderr, status } = spawnSync(command, { shell: true, encoding: "utf8" });
+    expect(status, `${stdout}\n${stderr}`).toBe(0);
+  });
+});
+
+test("the program in the README is recipes/first-model.ts, and prints what the README says", () => {
+  const [program] = blocks(english, "ts");
+  const source = readFileSync("recipes/first-model.ts", "utf8");
+  expect(source.slice(source.indexOf("import "))).toBe(program);
+  const { stdout, stderr } = spawnSync(process.execPath, ["dist/recipes/first-model.js"], { encoding: "utf8" });
+  expect(stderr).toBe("");
+  const steps = (text: string) =>
+    text
+      .trim()
+      .split("\n")
+      .map((line) => line.split(":")[0]);
+  expect(steps(stdout)).toEqual(steps(blocks(english, "text first-model")[0]!));
+  // Digits of a loss belong to one machine; that the network has learned does not.
+  expect(Number(stdout.trim().split(" ").at(-1))).toBeLessThan(0.001);
+});
+
+test("the quoted output of the quick start has the data and the baselines that a short run prints", () => {
+  const { stdout, stderr, status } = spawnSync(
+    process.execPath,
+    ["dist/recipes/quickstart.js", "--steps", "3", "--out", "runs/readme-test"],
+    { encoding: "utf8" },
+  );
+  expect(status, stderr).toBe(0);
+  const quoted = blocks(english, "text quickstart")[0]!;
+  const isSame = (line: string) => /^[12]\. |counted/.test(line.trim());
+  const wanted = quoted.split("\n").filter(isSame);
+  expect(wanted.length).toBe(5);
+  expect(stdout.split("\n").filter(isSame)).toEqual(wanted);
+  // Three steps are too few, and the program must say so.
+  expect(stdout).toContain("does NOT beat counting yet");
+});
