@@ -88,9 +88,12 @@ export interface OrtLibrary {
 }
 
 let loaded: OrtLibrary | undefined;
+/** Held for good: koffi unloads a library when its object is collected, and raw addresses do not keep it. */
+let held: unknown;
 
 /** The library, loaded once per process. @throws CongError `ONNXRUNTIME_MISSING` when it cannot be found or is too old. */
 export function ortLibrary(): OrtLibrary {
+  void held;
   loaded ??= load();
   return loaded;
 }
@@ -98,6 +101,7 @@ export function ortLibrary(): OrtLibrary {
 function load(): OrtLibrary {
   const path = libraryPath();
   const library = koffi.load(path);
+  held = library;
   const base = library.func("void *OrtGetApiBase()")() as Pointer;
   const [getApi, getVersion] = koffi.decode(base, koffi.array("void *", 2, "Array")) as [Pointer, Pointer];
   const version = koffi.call(getVersion, koffi.proto("const char *OrtVersion()")) as string;
