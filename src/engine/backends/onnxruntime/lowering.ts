@@ -97,13 +97,35 @@ export function lowerGraph(graph: Graph, table: LoweringTable, stored: readonly 
     origins,
     onnx: {
       name: "congling",
-      nodes: [...nodes, ...copies].map((node) => ({ ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) })),
+      nodes: withoutUnread(
+        [...nodes, ...copies].map((node) => ({ ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) })),
+        wanted.map(({ name }) => name),
+      ),
       inputs: [...graph.inputs, ...graph.state].map(toValue),
       outputs: wanted.map(toValue),
       initializers: shared.initializers,
     },
   };
 }
+
+/** Drops nodes that nobody reads: some lowerings look through the node that made their input. */
+function withoutUnread(nodes: readonly OnnxNode[], results: readonly string[]): OnnxNode[] {
+  const read = new Set(results);
+  const kept = nodes.toReversed().filter((node) => {
+    if (!node.outputs.some((name) => read.has(name))) return false;
+    for (const name of namesRead(node)) read.add(name);
+    return true;
+  });
+  return kept.toReversed();
+}
+
+/** Inputs of a node, with those of the nodes in its bodies. */
+const namesRead = ({ inputs, attributes = {} }: OnnxNode): string[] => [
+  ...inputs,
+  ...Object.values(attributes).flatMap((attribute) =>
+    "graph" in attribute ? [...attribute.graph.nodes.flatMap(namesRead), ...attribute.graph.outputs.map(({ name }) => name)] : [],
+  ),
+];
 
 /** Names of results must not collide with those of sources. */
 export const outputName = (name: string): string => `${name} (output)`;
