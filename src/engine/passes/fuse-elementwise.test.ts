@@ -60,7 +60,7 @@ const traced = (
 ): Graph =>
   trace((builder) => {
     const made = build((name, size = shape) => builder.input(name, "float32", size), builder);
-    [made].flat().forEach((tensor, i) => builder.output(`y${i}`, tensor));
+    for (const [i, tensor] of [made].flat().entries()) builder.output(`y${i}`, tensor);
   });
 
 /** The fused graph computes what the plain one does. */
