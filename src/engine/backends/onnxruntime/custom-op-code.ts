@@ -6,7 +6,7 @@
 import { onnxDataTypes } from "../../../formats/onnx/index.ts";
 import { type Assembler, gpr, type Label } from "../x64/assembler.ts";
 import { type KernelFunction, ortLibrary } from "./c-api.ts";
-import type { CustomOp, CustomOpField } from "./custom-ops.ts";
+import type { CustomOp, CustomOpField, Phase } from "./custom-ops.ts";
 
 const { rax, rbx, rcx, rdx, rsp, rbp, rsi, rdi, r8, r12 } = gpr;
 
@@ -20,7 +20,7 @@ export function emitCustomOp(
   outputType: bigint,
 ): { readonly [K in CustomOpField]?: Label } {
   const { name, inputs, outputs, shape, inPlace } = op;
-  const kernel = op.emit(assembler);
+  const phases = op.emit(assembler);
   const table = (bytes: Uint8Array): Label => define(assembler, () => assembler.data(bytes));
   const returning = (value: number): Label =>
     define(assembler, () => {
@@ -55,7 +55,7 @@ export function emitCustomOp(
     GetVariadicOutputHomogeneity: zero,
     KernelCompute: zero, // version 2 is called
     KernelComputeV2: define(assembler, () =>
-      emitKernel(assembler, { inputs, outputs, sizes, rank: shape.length, ...kernel }),
+      emitKernel(assembler, { inputs, outputs, sizes, rank: shape.length, phases }),
     ),
     InferOutputShapeFn: define(assembler, () => emitShapeInference(assembler, outputs, outputType)),
     GetMayInplace: define(assembler, () => {
@@ -92,12 +92,11 @@ interface KernelParts {
   /** Table of the output sizes, int64. */
   readonly sizes: Label;
   readonly rank: number;
-  readonly entry: Label;
-  readonly chunks: number;
+  readonly phases: readonly Phase[];
 }
 
 /** OrtStatus *compute(void *kernel, OrtKernelContext *context) */
-function emitKernel(assembler: Assembler, { inputs, outputs, sizes, rank, entry, chunks }: KernelParts): void {
+function emitKernel(assembler: Assembler, { inputs, outputs, sizes, rank, phases }: KernelParts): void {
   const done = assembler.label();
   const tensors = inputs + outputs;
   const value = { base: rsp, offset: tensors * 8 };
@@ -123,17 +122,19 @@ function emitKernel(assembler: Assembler, { inputs, outputs, sizes, rank, entry,
     assembler.address(rsi, { base: rsp, offset: i * 8 });
     callApi(assembler, "GetTensorMutableData", done);
   }
-  if (chunks === 1) {
-    assembler.move(rdi, rsp);
-    assembler.moveConstant(rsi, 0);
-    assembler.call(entry);
-  } else {
-    assembler.move(rdi, rbx);
-    assembler.address(rsi, { label: entry });
-    assembler.moveConstant(rdx, chunks);
-    assembler.moveConstant(rcx, 0); // no batches: threads take chunk after chunk
-    assembler.move(r8, rsp);
-    callApi(assembler, "KernelContext_ParallelFor", done);
+  for (const { entry, chunks } of phases) {
+    if (chunks === 1) {
+      assembler.move(rdi, rsp);
+      assembler.moveConstant(rsi, 0);
+      assembler.call(entry);
+    } else {
+      assembler.move(rdi, rbx);
+      assembler.address(rsi, { label: entry });
+      assembler.moveConstant(rdx, chunks);
+      assembler.moveConstant(rcx, 0); // no batches: threads take chunk after chunk
+      assembler.move(r8, rsp);
+      callApi(assembler, "KernelContext_ParallelFor", done);
+    }
   }
   assembler.moveConstant(rax, 0);
   assembler.place(done);

@@ -29,6 +29,12 @@ export interface CustomOps {
   release(): void;
 }
 
+/** Work that several threads share. */
+export interface Phase {
+  readonly entry: Label;
+  readonly chunks: number;
+}
+
 /** One op to compile: float32 tensors in, float32 tensors of one shape out. */
 export interface CustomOp {
   readonly name: string;
@@ -40,10 +46,11 @@ export interface CustomOp {
   /** Outputs that may take over the memory of an input. */
   readonly inPlace: readonly { readonly input: number; readonly output: number }[];
   /**
-   * Emits `void chunk(void **pointers, size_t index)`, which is called for every index below `chunks`, from several
-   * threads. Pointers are those of the inputs, then of the outputs.
+   * Emits the phases of the work, done one after another. Each is a `void chunk(void **pointers, size_t index)`, which
+   * is called for every index below `chunks`, from several threads. Pointers are those of the inputs, then of the
+   * outputs.
    */
-  emit(assembler: Assembler): { readonly entry: Label; readonly chunks: number };
+  emit(assembler: Assembler): readonly Phase[];
   /** Frees what the code refers to. */
   release?(): void;
 }
@@ -89,8 +96,8 @@ export function customOpName(params: FusedParams, inputs: readonly Shape[]): str
 }
 
 /** Compiles the ops of a graph that are ours: fused programs and large matrix products; undefined if there are none. */
-export function createCustomOps(graph: Graph, threads: number): CustomOps | undefined {
-  const ops = [...fusedOps(graph), ...machineMatmulOps(graph, threads)];
+export function createCustomOps(graph: Graph): CustomOps | undefined {
+  const ops = [...fusedOps(graph), ...machineMatmulOps(graph)];
   return ops.length === 0 ? undefined : register(ops);
 }
 
@@ -108,7 +115,7 @@ function fusedOps(graph: Graph): CustomOp[] {
       layout === "full" ? params.results.map((_, output) => ({ input, output })) : [],
     );
     const outputs = params.results.length;
-    const emit = (assembler: Assembler) => emitElementwise(assembler, params, layouts);
+    const emit = (assembler: Assembler) => [emitElementwise(assembler, params, layouts)];
     ops.set(name, { name, inputs: inputs.length, outputs, shape: params.shape, inPlace, emit });
   }
   return [...ops.values()];

@@ -14,7 +14,6 @@ import { createExecutable, type OnnxruntimeExecutable } from "./executable.ts";
 import { lowerGraph } from "./lowering.ts";
 import { lowerings } from "./lowerings/index.ts";
 import { machineMatmulLowering } from "./machine-matmul.ts";
-import { physicalCores } from "./physical-cores.ts";
 import { pinOrder } from "./pin-order.ts";
 import { createSession } from "./session.ts";
 
@@ -58,7 +57,6 @@ export function onnxruntimeBackend(options: OnnxruntimeOptions = {}): Onnxruntim
         return result;
       };
       const optimized = optimize(model, bindings, onStep);
-      const threads = options.threads ?? physicalCores();
       const fuses = (options.fuse ?? true) && supportsMachineCode();
       const fusion = [fuseElementwise({ mostStreams }), removeDeadCode, schedule];
       const graph = runPasses(optimized, [...(fuses ? fusion : []), pinOrder], onStep);
@@ -67,7 +65,7 @@ export function onnxruntimeBackend(options: OnnxruntimeOptions = {}): Onnxruntim
       try {
         const { onnx, origins } = timed("lower to ONNX", () => lowerGraph(graph, fuses ? withMachineMatmul : lowerings, stored.tensors));
         const bytes = timed("write ONNX", () => writeOnnx(onnx, { opsets }));
-        const customOps = timed("compile fused programs", () => (fuses ? createCustomOps(graph, threads) : undefined));
+        const customOps = timed("compile fused programs", () => (fuses ? createCustomOps(graph) : undefined));
         const session = timed("create session", () =>
           createSession(
             stored.place(bytes),

@@ -9,10 +9,19 @@ import koffi from "koffi";
 import type { Graph, Node } from "../../graph/graph.ts";
 import type { Shape } from "../../graph/shape.ts";
 import type { MatmulParams } from "../../ops/matmul.ts";
-import type { Assembler } from "../x64/assembler.ts";
-import { gpr } from "../x64/assembler.ts";
+import { type Assembler, gpr, type Label } from "../x64/assembler.ts";
 import { supportsAvx512 } from "../x64/avx512.ts";
-import { encodeTable, type MatmulShape, planPart, rowDistances, splitWork, workspaceBytes } from "../x64/matmul/plan.ts";
+import {
+  bases,
+  encodeTable,
+  type MatmulShape,
+  mostOfBatchB,
+  mostParts,
+  packedBytes,
+  planMatmul,
+  rowDistances,
+  scratchBytes,
+} from "../x64/matmul/plan.ts";
 import { addressOf, driverAddress } from "../x64/matmul/routines.ts";
 import type { CustomOp } from "./custom-ops.ts";
 import type { Lowering } from "./lowering.ts";
@@ -37,6 +46,7 @@ export function machineMatmulShape(graph: Graph, node: Node): MatmulShape | unde
   const columns = transposeB ? right.at(-2)! : right.at(-1)!;
   const batch = outer.reduce((product, size) => product * size, 1);
   if (columns % lanes !== 0 || rows < smallestRows || batch * rows * inner * columns < smallestWork) return undefined;
+  if (batch > 1 && inner * columns > mostOfBatchB) return undefined;
   return { rows, inner, columns, transposeA, transposeB, scale, batch };
 }
 
@@ -53,7 +63,7 @@ export function machineMatmulLowering(domain: string, otherwise: Lowering): Lowe
 }
 
 /** Custom ops for all such products of a graph, sharing one scratch memory. */
-export function machineMatmulOps(graph: Graph, threads: number): CustomOp[] {
+export function machineMatmulOps(graph: Graph): CustomOp[] {
   const shapes = new Map<string, { shape: MatmulShape; output: readonly number[] }>();
   for (const node of graph.nodes) {
     const shape = machineMatmulShape(graph, node);
@@ -61,40 +71,44 @@ export function machineMatmulOps(graph: Graph, threads: number): CustomOp[] {
     if (shape !== undefined) shapes.set(opName(shape, output), { shape, output });
   }
   if (shapes.size === 0) return [];
-  const scratch = allocate(threads * workspaceBytes);
-  return [...shapes.values()].map(({ shape, output }, i) => customOp(shape, output, threads, scratch, i === 0));
+  // Runs of a program, and ops of a run, come one after another: all may use the same scratch memory.
+  const scratch = allocate(packedBytes + mostParts * scratchBytes);
+  return [...shapes.values()].map(({ shape, output }, i) => customOp(shape, output, scratch, i === 0));
 }
 
-function customOp(
-  shape: MatmulShape,
-  output: readonly number[],
-  threads: number,
-  scratch: NativeBuffer,
-  ownsScratch: boolean,
-): CustomOp {
-  const tables = splitWork(shape, threads).map((part) => encodeTable(planPart(shape, part), addressOf));
+function customOp(shape: MatmulShape, output: readonly number[], scratch: NativeBuffer, ownsScratch: boolean): CustomOp {
+  const phases = planMatmul(shape).map((parts) => parts.map((entries) => encodeTable(entries, addressOf)));
   const distances = rowDistances(shape);
+  const count = phases.flat().length;
   // One block of native memory: for each part where its table starts and ends and its scratch memory; distances; tables.
-  const header = tables.length * partBytes;
-  const memory = allocate(header + distances.byteLength + tables.reduce((sum, table) => sum + table.byteLength, 0));
+  const header = count * partBytes;
+  const memory = allocate(header + distances.byteLength + phases.flat().reduce((sum, table) => sum + table.byteLength, 0));
   const start = BigInt(koffi.address(memory.pointer));
+  const shared = BigInt(koffi.address(scratch.pointer));
   const words = new BigUint64Array(memory.memory, 0, header / 8);
   new Int32Array(memory.memory, header, distances.length).set(distances);
   let offset = header + distances.byteLength;
-  tables.forEach((table, i) => {
-    new BigInt64Array(memory.memory, offset, table.length).set(table);
-    words[(i * partBytes) / 8] = start + BigInt(offset);
-    words[(i * partBytes) / 8 + 1] = start + BigInt(offset + table.byteLength);
-    words[(i * partBytes) / 8 + 2] = BigInt(koffi.address(scratch.pointer)) + BigInt(i * workspaceBytes);
-    offset += table.byteLength;
+  let part = 0;
+  const starts = phases.map((tables) => {
+    const first = start + BigInt(part * partBytes);
+    tables.forEach((table, i) => {
+      new BigInt64Array(memory.memory, offset, table.length).set(table);
+      const bounds = [start + BigInt(offset), start + BigInt(offset + table.byteLength)];
+      words.set([...bounds, shared + BigInt(packedBytes + i * scratchBytes)], (part * partBytes) / 8);
+      offset += table.byteLength;
+      part++;
+    });
+    return { parts: first, chunks: tables.length };
   });
+  const constants = start + BigInt(header);
   return {
     name: opName(shape, output),
     inputs: 2,
     outputs: 1,
     shape: output,
     inPlace: [],
-    emit: (assembler) => emitPart(assembler, start, start + BigInt(header), tables.length),
+    emit: (assembler) =>
+      starts.map(({ parts, chunks }) => ({ entry: emitPart(assembler, { parts, constants, packed: shared }), chunks })),
     release() {
       free(memory);
       if (ownsScratch) free(scratch);
@@ -106,7 +120,10 @@ function customOp(
 const partBytes = 32;
 
 /** `void part(void **pointers, size_t index)`: hands the driver one part's table and the base pointers of `plan.ts`. */
-function emitPart(assembler: Assembler, parts: bigint, distances: bigint, count: number) {
+function emitPart(
+  assembler: Assembler,
+  addresses: { readonly parts: bigint; readonly constants: bigint; readonly packed: bigint },
+): Label {
   const { rax, rcx, rdx, rsp, rbp, rsi, rdi, r8 } = gpr;
   const entry = assembler.label();
   assembler.align(16);
@@ -114,16 +131,19 @@ function emitPart(assembler: Assembler, parts: bigint, distances: bigint, count:
   assembler.push(rbp);
   assembler.move(rbp, rsp);
   assembler.subtract(rsp, 48);
-  for (let i = 0; i < 3; i++) {
+  const setBase = (base: keyof typeof bases, from: number) => assembler.store({ base: rsp, offset: 8 * bases[base] }, from);
+  (["a", "b", "c"] as const).forEach((base, i) => {
     assembler.load(rax, { base: rdi, offset: 8 * i });
-    assembler.store({ base: rsp, offset: 8 * i }, rax);
+    setBase(base, rax);
+  });
+  for (const base of ["packed", "constants"] as const) {
+    assembler.moveConstant(rax, addresses[base]);
+    setBase(base, rax);
   }
   assembler.multiply(rsi, rsi, partBytes);
-  assembler.moveConstant(rax, parts);
+  assembler.moveConstant(rax, addresses.parts);
   assembler.load(rcx, { base: rax, index: rsi, offset: 16 });
-  assembler.store({ base: rsp, offset: 24 }, rcx);
-  assembler.moveConstant(rcx, distances);
-  assembler.store({ base: rsp, offset: 32 }, rcx);
+  setBase("scratch", rcx);
   assembler.load(rdi, { base: rax, index: rsi });
   assembler.load(r8, { base: rax, index: rsi, offset: 8 });
   assembler.move(rsi, r8);
@@ -133,5 +153,5 @@ function emitPart(assembler: Assembler, parts: bigint, distances: bigint, count:
   assembler.move(rsp, rbp);
   assembler.pop(rbp);
   assembler.ret();
-  return { entry, chunks: count };
+  return entry;
 }

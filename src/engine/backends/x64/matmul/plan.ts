@@ -1,9 +1,10 @@
 /**
- * The plan of one matrix product: which routine works on which block, for each thread.
+ * The plan of one matrix product: which routine works on which block, and what may be done at the same time.
  *
- * Shapes are known when a program is compiled, so all loops over blocks are unrolled here, in TypeScript, into a table
- * that the driver walks. What remains in machine code are the loops inside a block. Threads split the rows of C (or
- * its columns, if there are more) and share nothing.
+ * Shapes are known when a program is compiled, so all loops over blocks are unrolled here, in TypeScript, into tables
+ * that the driver walks. What remains in machine code are the loops inside a block. A plan is a list of phases; the
+ * parts of a phase are independent, and there are more of them than threads, so that a thread that was held up takes
+ * fewer. A single product packs B first, then computes blocks of rows; a batch is split by products.
  */
 import { entryBytes, lanes, tileRows } from "./kernels.ts";
 
@@ -29,7 +30,7 @@ export type Routine =
 export const routineKey = (routine: Routine): string => Object.values(routine).join(" ");
 
 /** Base pointers an entry may refer to. */
-export const bases = { a: 0, b: 1, c: 2, workspace: 3, constants: 4 } as const;
+export const bases = { a: 0, b: 1, c: 2, packed: 3, scratch: 4, constants: 5 } as const;
 
 interface Place {
   readonly base: keyof typeof bases;
@@ -43,105 +44,126 @@ export interface Entry {
   readonly numbers: readonly number[];
 }
 
-/** Block sizes in elements: a B panel (32 columns) stays in L1, an A block in half of L2. */
-export const depthBlock = 256;
-const rowBlock = tileRows * 30;
-const columnBlock = 4096;
 const panelColumns = 2 * lanes;
+/** Most parts of a phase. */
+export const mostParts = 16;
+/** Longest block of k: a B panel of 32 columns stays in the L1 cache. */
+const deepest = 256;
+/** Rows of a block of A: with a block of k it stays in the L2 cache, beside its part of C. */
+const blockRows = tileRows * 10;
+/** Elements of B that are packed at once. */
+const mostOfB = 4 * 1024 * 1024;
+/** Elements of B in each product of a batch; larger ones are not for us. */
+export const mostOfBatchB = 256 * 1024;
 
-/** Bytes of scratch memory one thread needs: a packed block of A and one of B. */
-const packedA = 0;
-const packedB = packedA + (rowBlock + tileRows) * depthBlock * 4;
-export const workspaceBytes = packedB + (columnBlock + panelColumns) * depthBlock * 4 + 4096;
+/** Bytes of the memory that all parts share: packed B, with room for a vector behind it. */
+export const packedBytes = mostOfB * 4 + 4096;
+/** Bytes of scratch memory of one part: a packed block of A, and a packed B of a batch. */
+const scratchB = blockRows * deepest * 4 + 4096;
+export const scratchBytes = scratchB + mostOfBatchB * 4 + 4096;
+
+/** Splits k into blocks of nearly equal length, multiples of 16 but for the last. */
+function depths(inner: number): { readonly start: number; readonly depth: number }[] {
+  const depth = Math.ceil(inner / Math.ceil(inner / deepest) / lanes) * lanes;
+  return Array.from({ length: Math.ceil(inner / depth) }, (_, i) => ({
+    start: i * depth,
+    depth: Math.min(depth, inner - i * depth),
+  }));
+}
 
 /** The constants of a plan: int32 byte distances of sixteen rows of `inner` floats, which `packColumns` reads. */
 export const rowDistances = ({ inner }: MatmulShape): Int32Array =>
   Int32Array.from({ length: lanes }, (_, i) => i * inner * 4);
 
-/** The part of the work that one thread does: some products of the batch, and of each the same part of C. */
-export interface Part {
-  readonly firstProduct: number;
-  readonly endProduct: number;
-  readonly firstRow: number;
-  readonly endRow: number;
-  readonly firstColumn: number;
-  readonly endColumn: number;
+/** Phases, one after another; of each the parts, in any order; of each the entries, in order. */
+export type Plan = readonly (readonly (readonly Entry[])[])[];
+
+export const planMatmul = (shape: MatmulShape): Plan => (shape.batch === 1 ? planSingle(shape) : [planBatch(shape)]);
+
+/** For each range of columns that fits: pack B, then all blocks of rows. */
+function planSingle(shape: MatmulShape): Plan {
+  const width = Math.max(1, Math.floor(mostOfB / shape.inner / panelColumns)) * panelColumns;
+  const ranges = Array.from({ length: Math.ceil(shape.columns / width) }, (_, i) => i * width);
+  return ranges.flatMap((first) => {
+    const packing: Entry[] = [];
+    const panels = packB(packing, shape, first, Math.min(first + width, shape.columns), { base: "packed", offset: 0 });
+    const share = Math.ceil(packing.length / mostParts);
+    const packingParts = Array.from({ length: Math.ceil(packing.length / share) }, (_, i) =>
+      packing.slice(i * share, (i + 1) * share),
+    );
+    const rows = Math.ceil(shape.rows / mostParts / tileRows) * tileRows;
+    const rowParts = Array.from({ length: Math.ceil(shape.rows / rows) }, (_, i) =>
+      planRows(shape, panels, i * rows, Math.min((i + 1) * rows, shape.rows)),
+    );
+    return [packingParts, rowParts];
+  });
 }
 
-/** Splits a batch by products, a single product along the longer side of C at multiples of a tile. */
-export function splitWork({ rows, columns, batch }: MatmulShape, threads: number): Part[] {
-  const whole: Part = { firstProduct: 0, endProduct: batch, firstRow: 0, endRow: rows, firstColumn: 0, endColumn: columns };
-  const shares = (size: number, unit: number) => {
-    const share = Math.ceil(size / unit / threads) * unit;
-    return Array.from({ length: threads }, (_, i) => [i * share, Math.min((i + 1) * share, size)] as const).filter(([first, end]) => first < end);
-  };
-  if (batch > 1) return shares(batch, 1).map(([firstProduct, endProduct]) => ({ ...whole, firstProduct, endProduct }));
-  if (rows / tileRows >= columns / panelColumns) {
-    return shares(rows, tileRows).map(([firstRow, endRow]) => ({ ...whole, firstRow, endRow }));
-  }
-  return shares(columns, panelColumns).map(([firstColumn, endColumn]) => ({ ...whole, firstColumn, endColumn }));
+/** Some products of a batch a part; each packs its own B. */
+function planBatch(shape: MatmulShape): Entry[][] {
+  const first: Entry[] = [];
+  const panels = packB(first, shape, 0, shape.columns, { base: "scratch", offset: scratchB });
+  first.push(...planRows(shape, panels, 0, shape.rows));
+  const { rows, inner, columns, batch } = shape;
+  const distance = { a: rows * inner, b: inner * columns, c: rows * columns, packed: 0, scratch: 0, constants: 0 };
+  const product = (index: number) =>
+    first.map((entry) => ({
+      ...entry,
+      places: entry.places.map(({ base, offset }) => ({ base, offset: offset + index * distance[base] * 4 })),
+    }));
+  const share = Math.ceil(batch / mostParts);
+  return Array.from({ length: Math.ceil(batch / share) }, (_, part) =>
+    Array.from({ length: Math.min(share, batch - part * share) }, (_, i) => product(part * share + i)).flat(),
+  );
 }
 
-/** Everything one thread does, in order. */
-export function planPart(shape: MatmulShape, part: Part): Entry[] {
-  const { rows, inner, columns } = shape;
-  const single = planProduct(shape, part);
-  return Array.from({ length: part.endProduct - part.firstProduct }, (_, i) => {
-    const product = part.firstProduct + i;
-    if (product === 0) return single;
-    const shifts = { a: rows * inner, b: inner * columns, c: rows * columns, workspace: 0, constants: 0 };
-    const moved = ({ base, offset }: Place): Place => ({ base, offset: offset + product * shifts[base] * 4 });
-    return single.map((entry) => ({ ...entry, places: entry.places.map(moved) }));
-  }).flat();
-}
-
-/** The part of one product, the first of the batch. */
-function planProduct(shape: MatmulShape, part: Part): Entry[] {
+/** Rows of C from packed B: each block is finished for all of k before the next, so that it stays in the L2 cache. */
+function planRows(shape: MatmulShape, panels: readonly ColumnPanel[], first: number, end: number): Entry[] {
   const entries: Entry[] = [];
-  for (let n = part.firstColumn; n < part.endColumn; n += columnBlock) {
-    const endN = Math.min(n + columnBlock, part.endColumn);
-    for (let k = 0; k < shape.inner; k += depthBlock) {
-      const depth = Math.min(depthBlock, shape.inner - k);
-      const panels = packB(entries, shape, k, depth, n, endN);
-      for (let m = part.firstRow; m < part.endRow; m += rowBlock) {
-        const endM = Math.min(m + rowBlock, part.endRow);
-        packA(entries, shape, k, depth, m, endM);
-        for (const panel of panels) multiply(entries, shape, panel, k, depth, m, endM);
-      }
+  for (let m = first; m < end; m += blockRows) {
+    const endM = Math.min(m + blockRows, end);
+    for (const { start, depth } of depths(shape.inner)) {
+      packA(entries, shape, start, depth, m, endM);
+      for (const panel of panels) if (panel.start === start) multiply(entries, shape, panel, m, endM);
     }
   }
   return entries;
 }
 
+/** A packed block of B: up to 32 columns, one block of k. */
 interface ColumnPanel {
   readonly column: number;
   readonly vectors: 1 | 2;
-  readonly offset: number;
+  readonly start: number;
+  readonly depth: number;
+  readonly place: Place;
 }
 
-function packB(entries: Entry[], shape: MatmulShape, k: number, depth: number, n: number, endN: number): ColumnPanel[] {
+function packB(entries: Entry[], shape: MatmulShape, first: number, end: number, target: Place): ColumnPanel[] {
   const panels: ColumnPanel[] = [];
-  let offset = packedB;
-  for (let column = n; column < endN; column += panelColumns) {
-    const vectors = column + panelColumns <= endN ? 2 : 1;
-    const width = vectors * lanes;
-    const target = { base: "workspace", offset } as const;
-    entries.push(
-      shape.transposeB
-        ? packColumnsOf(width, "b", column * shape.inner + k, shape.inner, target, depth)
-        : packRowsOf(width, "b", k * shape.columns + column, shape.columns, target, depth),
-    );
-    panels.push({ column, vectors, offset });
-    offset += width * depth * 4;
+  let { offset } = target;
+  for (const { start, depth } of depths(shape.inner)) {
+    for (let column = first; column < end; column += panelColumns) {
+      const vectors = column + panelColumns <= end ? 2 : 1;
+      const width = vectors * lanes;
+      const place = { base: target.base, offset };
+      entries.push(
+        shape.transposeB
+          ? packColumnsOf(width, "b", column * shape.inner + start, shape.inner, place, depth)
+          : packRowsOf(width, "b", start * shape.columns + column, shape.columns, place, depth),
+      );
+      panels.push({ column, vectors, start, depth, place });
+      offset += width * depth * 4;
+    }
   }
   return panels;
 }
 
 function packA(entries: Entry[], shape: MatmulShape, k: number, depth: number, m: number, endM: number): void {
-  let offset = packedA;
+  let offset = 0;
   for (let row = m; row < endM; row += tileRows) {
     const width = Math.min(tileRows, endM - row);
-    const target = { base: "workspace", offset } as const;
+    const target = { base: "scratch", offset } as const;
     entries.push(
       shape.transposeA
         ? packRowsOf(width, "a", k * shape.rows + row, shape.rows, target, depth)
@@ -163,15 +185,16 @@ const packColumnsOf = (width: number, base: "a" | "b", first: number, stride: nu
   numbers: [stride * lanes * 4, depth, 0],
 });
 
-function multiply(entries: Entry[], shape: MatmulShape, panel: ColumnPanel, k: number, depth: number, m: number, endM: number): void {
+function multiply(entries: Entry[], shape: MatmulShape, panel: ColumnPanel, m: number, endM: number): void {
+  const { start, depth, vectors } = panel;
   const whole = Math.floor((endM - m) / tileRows);
   const rest = endM - m - whole * tileRows;
   const tile = (rows: number, row: number, count: number) =>
     entries.push({
-      routine: { kind: "tile", rows, vectors: panel.vectors, accumulate: k > 0, scale: shape.scale },
+      routine: { kind: "tile", rows, vectors, accumulate: start > 0, scale: shape.scale },
       places: [
-        { base: "workspace", offset: packedA + (row - m) * depth * 4 },
-        { base: "workspace", offset: panel.offset },
+        { base: "scratch", offset: (row - m) * depth * 4 },
+        panel.place,
         { base: "c", offset: (row * shape.columns + panel.column) * 4 },
       ],
       numbers: [shape.columns * 4, depth, count],
