@@ -168,15 +168,16 @@ function createSlot(graph: Graph, { name, value, update }: StateSlot, inPlace: b
   if (names.length > 0) {
     throw new CongError("UNBOUND_DIMENSION", `state "${name}" has the unbound size "${names[0]}"`, { name }, "state needs fixed sizes: bind them in compile options");
   }
-  const make = (): NativeTensor => {
+  const make = (touch: boolean): NativeTensor => {
     const shape = type.shape as readonly number[];
     const buffer = allocate(elementCount(shape) * bytesPerElement(type.dtype));
     buffers.push(buffer);
-    new Uint8Array(buffer.memory).fill(0); // touch every page now rather than in the first step
+    // Touches every page now rather than in the first step; the current buffer is touched when it is written.
+    if (touch) new Uint8Array(buffer.memory).fill(0);
     return tensorOver(buffer, type.dtype, shape);
   };
   const updated = update !== undefined;
-  return { name, updated, current: make(), next: updated && !inPlace ? make() : undefined, written: false };
+  return { name, updated, current: make(false), next: updated && !inPlace ? make(true) : undefined, written: false };
 }
 
 function createFrame(graph: Graph, bindings: Bindings): Frame {
