@@ -3,7 +3,8 @@ import { CongError } from "../src/support/index.ts";
 import { fastestMilliseconds, type Product, productFlops } from "./matmul-rate.ts";
 import { type Benchmark, say } from "./report.ts";
 
-const defaultShapes = "1024x1024x1024,2048x512x512,2048x512x1408,2048x1408x512,2048x512x8192,512x2048x512,1408x2048x512,8192x2048x512";
+const defaultShapes =
+  "1024x1024x1024,2048x512x512,2048x512x1408,2048x1408x512,2048x512x8192,512x2048x512,1408x2048x512,8192x2048x512";
 
 export const gemm: Benchmark = {
   summary: "rate of single float32 matrix products on onnxruntime",
@@ -23,5 +24,10 @@ function parseProduct(text: string): Product {
     const [rows, inner, columns] = sizes as [number, number, number];
     return { rows, inner, columns };
   }
-  throw new CongError("BAD_ARGUMENT", `--shapes: got "${text}"`, { text }, "write ROWSxINNERxCOLUMNS, for example 2048x512x1408");
+  throw new CongError(
+    "BAD_ARGUMENT",
+    `--shapes: got "${text}"`,
+    { text },
+    "write ROWSxINNERxCOLUMNS, for example 2048x512x1408",
+  );
 }

@@ -41,12 +41,25 @@ export function median(values: readonly number[]): number {
 
 /** Rows as an aligned table for people. */
 export function table(rows: readonly Row[]): string {
-  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))].filter((key) => rows.some((row) => typeof row[key] !== "object"));
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))].filter((key) =>
+    rows.some((row) => typeof row[key] !== "object"),
+  );
   const cell = (value: unknown): string =>
-    typeof value === "number" ? String(Number(value.toPrecision(4))) : value === undefined || value === null ? "" : String(value);
+    typeof value === "number"
+      ? String(Number(value.toPrecision(4)))
+      : value === undefined || value === null
+        ? ""
+        : String(value);
   const lines = [columns, ...rows.map((row) => columns.map((key) => cell(row[key])))];
   const widths = columns.map((_, i) => Math.max(...lines.map((line) => line[i]!.length)));
-  return lines.map((line) => line.map((text, i) => text.padEnd(widths[i]!)).join("  ").trimEnd()).join("\n");
+  return lines
+    .map((line) =>
+      line
+        .map((text, i) => text.padEnd(widths[i]!))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
 }
 
 /** `--name value` and `--flag` pairs of a command line. */

@@ -33,14 +33,22 @@ export function runPeers(model: TrainCase): Row[] {
 function installPeers(): void {
   if (existsSync(`${peers}node_modules`)) return;
   say("Installing the peers of the benchmark …");
-  const { status } = spawnSync("npm", ["ci", "--ignore-scripts"], { cwd: peers, stdio: ["ignore", 2, 2], shell: process.platform === "win32" });
+  const { status } = spawnSync("npm", ["ci", "--ignore-scripts"], {
+    cwd: peers,
+    stdio: ["ignore", 2, 2],
+    shell: process.platform === "win32",
+  });
   if (status !== 0) say("npm ci failed in bench/peers; the JavaScript peers are left out");
 }
 
 function runPeer(command: string, args: readonly string[]): Row[] {
   // Workarounds of some systems for old OpenBLAS builds would slow PyTorch down.
   const { OPENBLAS_CORETYPE: _core, OPENBLAS_L2_SIZE: _cache, ...environment } = process.env;
-  const { status, stdout } = spawnSync(command, args, { env: environment, stdio: ["ignore", "pipe", 2], encoding: "utf8" });
+  const { status, stdout } = spawnSync(command, args, {
+    env: environment,
+    stdio: ["ignore", "pipe", 2],
+    encoding: "utf8",
+  });
   const line = stdout.trim().split("\n").at(-1) ?? "";
   if (status === 0 && line.startsWith("{")) return [JSON.parse(line) as Row];
   say(`${args[0]}: failed with status ${status}`);

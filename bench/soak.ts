@@ -6,7 +6,7 @@ import { decoderLoss, initDecoder } from "../src/nn/index.ts";
 import { createRandom } from "../src/support/random.ts";
 import { pick } from "../src/support/suggest.ts";
 import { adamw, trainStep } from "../src/training/index.ts";
-import { machine, readOptions, type Row, say, table } from "./report.ts";
+import { machine, type Row, readOptions, say, table } from "./report.ts";
 
 // V8 doubles its young generation (up to 16 MB here) at a moment of its own choosing, which may fall before or after
 // step 50. That is a setting of the process and no memory of ours: it is kept as it is, so that leaks show.
@@ -25,7 +25,12 @@ async function memory(): Promise<Row[]> {
     parameters: initDecoder(model, random),
     optimizer: adamw(),
     loss: (builder, tree) => ({
-      loss: decoderLoss(tree, builder.input("tokens", "int32", ["batch", 32]), builder.input("targets", "int32", ["batch", 32]), model),
+      loss: decoderLoss(
+        tree,
+        builder.input("tokens", "int32", ["batch", 32]),
+        builder.input("targets", "int32", ["batch", 32]),
+        model,
+      ),
     }),
   });
   const program = await onnxruntimeBackend().compile(step.graph, { constants: step.constants });
@@ -33,7 +38,11 @@ async function memory(): Promise<Row[]> {
   const rss: number[] = [];
   for (let i = 1; i <= steps; i++) {
     const size = 2 + (i % 7);
-    const tokens = () => ({ dtype: "int32" as const, shape: [size, 32], data: Int32Array.from({ length: size * 32 }, () => random.integer(256)) });
+    const tokens = () => ({
+      dtype: "int32" as const,
+      shape: [size, 32],
+      data: Int32Array.from({ length: size * 32 }, () => random.integer(256)),
+    });
     await program.run({ tokens: tokens(), targets: tokens(), learningRate: hostTensor("float32", [], [1e-3]) });
     rss.push(process.memoryUsage.rss() / 2 ** 20);
     if (i % 100 === 0 || i === settled) say(`step ${i}: ${rss.at(-1)!.toFixed(1)} MB resident`);
@@ -47,8 +56,14 @@ async function memory(): Promise<Row[]> {
 
 const [name = "--help", ...args] = process.argv.slice(2);
 if (name === "--help") {
-  say(`usage: npm run soak -- NAME [--json]\n  memory   ${steps} training steps end within ${allowedGrowth * 100} % of the resident memory at step ${settled}`);
+  say(
+    `usage: npm run soak -- NAME [--json]\n  memory   ${steps} training steps end within ${allowedGrowth * 100} % of the resident memory at step ${settled}`,
+  );
 } else {
   const results = await pick("soak", soaks, name)();
-  process.stdout.write(readOptions(args).has("json") ? `${JSON.stringify({ soak: name, machine: machine(), results })}\n` : `${table(results)}\n`);
+  process.stdout.write(
+    readOptions(args).has("json")
+      ? `${JSON.stringify({ soak: name, machine: machine(), results })}\n`
+      : `${table(results)}\n`,
+  );
 }

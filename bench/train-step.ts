@@ -9,8 +9,8 @@ import { createRandom } from "../src/support/random.ts";
 import { pick } from "../src/support/suggest.ts";
 import { adamw, trainStep } from "../src/training/index.ts";
 import { fastestMilliseconds, productFlops } from "./matmul-rate.ts";
-import { runPeers } from "./run-peers.ts";
 import { type Benchmark, median, peakRssMb, type Row, say } from "./report.ts";
+import { runPeers } from "./run-peers.ts";
 import { batch, length, stepFlops, type TrainCase, trainCases, weightProducts } from "./train-step-cases.ts";
 
 const warmups = 2;
@@ -18,7 +18,8 @@ const repeats = 5;
 
 export const trainStepBenchmark: Benchmark = {
   summary: "one training step of a 3 M, 30 M and 110 M parameter language model",
-  options: "[--case 3m|30m|110m] (default all) [--peers] (tfjs and jax-js on 3m, PyTorch on 30m) [--recompute] (blocks are computed again in the backward pass) [--profile] (time by op)",
+  options:
+    "[--case 3m|30m|110m] (default all) [--peers] (tfjs and jax-js on 3m, PyTorch on 30m) [--recompute] (blocks are computed again in the backward pass) [--profile] (time by op)",
   async run(options) {
     const names = options.has("case") ? [options.get("case")!] : Object.keys(trainCases);
     const rows: Row[] = [];
@@ -45,7 +46,12 @@ async function measure(model: TrainCase, { profile, recompute }: MeasureOptions)
     optimizer: adamw({ beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1 }),
     clipNorm: 1,
     loss: (builder, tree) => ({
-      loss: decoderLoss(tree, builder.input("tokens", "int32", [batch, length]), builder.input("targets", "int32", [batch, length]), { ...model, recompute }),
+      loss: decoderLoss(
+        tree,
+        builder.input("tokens", "int32", [batch, length]),
+        builder.input("targets", "int32", [batch, length]),
+        { ...model, recompute },
+      ),
     }),
   });
   steps.push(["trace and gradients", performance.now() - start]);
@@ -54,7 +60,12 @@ async function measure(model: TrainCase, { profile, recompute }: MeasureOptions)
     onStep: (name, milliseconds) => steps.push([name, milliseconds]),
   });
   const compileMs = performance.now() - start;
-  say(`${model.name}: compiled in ${compileMs.toFixed(0)} ms (${steps.filter(([, ms]) => ms > 40).map(([name, ms]) => `${name} ${ms.toFixed(0)}`).join(", ")})`);
+  say(
+    `${model.name}: compiled in ${compileMs.toFixed(0)} ms (${steps
+      .filter(([, ms]) => ms > 40)
+      .map(([name, ms]) => `${name} ${ms.toFixed(0)}`)
+      .join(", ")})`,
+  );
   for (const [name, value] of step.initialState()) program.writeState(name, value);
 
   const feed = { ...syntheticBatch(model.vocabulary), learningRate: hostTensor("float32", [], [3e-4]) };
@@ -65,7 +76,9 @@ async function measure(model: TrainCase, { profile, recompute }: MeasureOptions)
     const { loss } = await program.run(feed);
     times.push(performance.now() - began);
     losses.push(Number(loss!.data[0]));
-    say(`${model.name}: step ${i + 1}/${warmups + repeats}  loss ${losses.at(-1)!.toFixed(4)}  ${times.at(-1)!.toFixed(0)} ms`);
+    say(
+      `${model.name}: step ${i + 1}/${warmups + repeats}  loss ${losses.at(-1)!.toFixed(4)}  ${times.at(-1)!.toFixed(0)} ms`,
+    );
   }
   const peak = peakRssMb();
   const where = profile ? { byOp: byOp(program.profile(warmups)) } : {};
@@ -74,7 +87,19 @@ async function measure(model: TrainCase, { profile, recompute }: MeasureOptions)
   const ms = median(times.slice(warmups));
   const gflops = stepFlops(model) / ms / 1e6;
   const gemmGflops = gemmRate(model);
-  return { case: model.name, engine: "congling", ms, gflops, gemmGflops, ratio: gflops / gemmGflops, compileMs, peakRssMb: peak, ...(recompute ? { recompute } : {}), losses, ...where };
+  return {
+    case: model.name,
+    engine: "congling",
+    ms,
+    gflops,
+    gemmGflops,
+    ratio: gflops / gemmGflops,
+    compileMs,
+    peakRssMb: peak,
+    ...(recompute ? { recompute } : {}),
+    losses,
+    ...where,
+  };
 }
 
 /** Σ FLOPs ÷ Σ times of all weight products of a step, each alone in its fastest layout. */
@@ -84,7 +109,8 @@ function gemmRate(model: TrainCase): number {
   let milliseconds = 0;
   for (const { product, count } of weightProducts(model)) {
     const key = [product.rows, product.inner, product.columns].join("x");
-    if (!known.has(key)) known.set(key, fastestMilliseconds(product, productFlops(product) > 1e10 ? 3 : 5).milliseconds);
+    if (!known.has(key))
+      known.set(key, fastestMilliseconds(product, productFlops(product) > 1e10 ? 3 : 5).milliseconds);
     flops += productFlops(product) * count;
     milliseconds += known.get(key)! * count;
   }
@@ -112,6 +138,7 @@ function byOp(times: readonly { op: string; kernel: string; milliseconds: number
     sums.set(`${op} ${kernel}`, entry);
   }
   const rows = [...sums.values()].sort((a, b) => b.ms - a.ms);
-  for (const row of rows.slice(0, 25)) say(`${row.ms.toFixed(1).padStart(9)} ms ${String(Math.round(row.calls)).padStart(5)} × ${row.kernel} (${row.op})`);
+  for (const row of rows.slice(0, 25))
+    say(`${row.ms.toFixed(1).padStart(9)} ms ${String(Math.round(row.calls)).padStart(5)} × ${row.kernel} (${row.op})`);
   return rows;
 }

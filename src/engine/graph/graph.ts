@@ -8,8 +8,9 @@
  * - constants, parameters frozen at compile time so that a backend may prepack or quantise them,
  * - outputs, handed back by every run.
  */
-import type { DType } from "./dtype.ts";
+
 import type { CallSite } from "./call-site.ts";
+import type { DType } from "./dtype.ts";
 import type { OpDefinition } from "./op.ts";
 import type { Shape } from "./shape.ts";
 

@@ -16,7 +16,7 @@ export const mergeCommonSubexpressions: Pass = {
       const key = keyOf(node, inputs);
       const twin = key === undefined ? undefined : seen.get(key);
       if (twin !== undefined) {
-        node.outputs.forEach((output, i) => rewriter.replace(output, twin.outputs[i]!));
+        for (const [i, output] of node.outputs.entries()) rewriter.replace(output, twin.outputs[i]!);
         continue;
       }
       if (key !== undefined) seen.set(key, node);
@@ -34,7 +34,8 @@ function keyOf(node: Node, inputs: readonly ValueId[]): string | undefined {
 }
 
 function paramKey(value: unknown): string | undefined {
-  if (typeof value !== "object" || value === null) return typeof value === "function" ? undefined : JSON.stringify(value);
+  if (typeof value !== "object" || value === null)
+    return typeof value === "function" ? undefined : JSON.stringify(value);
   if (Array.isArray(value)) return JSON.stringify(value);
   if (!("data" in value)) return undefined; // subgraphs
   const { dtype, shape, data } = value as HostTensor;

@@ -11,15 +11,19 @@ import { schedule } from "./schedule.ts";
 import { simplify } from "./simplify.ts";
 import { stripCustomGradients } from "./strip-custom-gradients.ts";
 
-export { type IndexLimit, indexLimits } from "./index-limits.ts";
 export { removeDeadCode } from "./dead-code.ts";
 export { type FusionLimits, fuseElementwise } from "./fuse-elementwise.ts";
+export { type IndexLimit, indexLimits } from "./index-limits.ts";
 export { bytesOf, inPlaceState, lastUses, peakBytes } from "./liveness.ts";
 export { type Pass, Rewriter } from "./rewrite.ts";
 export { schedule } from "./schedule.ts";
 
 /** Applies passes one after another. @throws CongError `BROKEN_GRAPH` naming the pass that broke the graph. */
-export function runPasses(graph: Graph, passes: readonly Pass[], onStep: (name: string, milliseconds: number) => void = () => {}): Graph {
+export function runPasses(
+  graph: Graph,
+  passes: readonly Pass[],
+  onStep: (name: string, milliseconds: number) => void = () => {},
+): Graph {
   return passes.reduce((current, pass) => {
     const start = performance.now();
     const next = verify(pass.apply(current), `pass "${pass.name}"`);
@@ -41,7 +45,11 @@ function withBodies(pass: Pass): Pass {
 }
 
 /** Binds sizes, removes what is not needed and orders the rest. */
-export function optimize(graph: Graph, bindings: Bindings = {}, onStep?: (name: string, milliseconds: number) => void): Graph {
+export function optimize(
+  graph: Graph,
+  bindings: Bindings = {},
+  onStep?: (name: string, milliseconds: number) => void,
+): Graph {
   const bound = verify(bindGraph(verify(graph, "the model"), bindings), "binding sizes");
   return runPasses(
     bound,

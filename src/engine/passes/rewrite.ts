@@ -38,7 +38,10 @@ export class Rewriter {
 
   /** Adds a node of one output that takes scope and region from `origin`; returns its value. */
   add<Params>(definition: OpDefinition<Params>, inputs: readonly ValueId[], params: Params, origin: Node): ValueId {
-    const inferred = definition.infer(inputs.map((value) => this.types[value]!), params);
+    const inferred = definition.infer(
+      inputs.map((value) => this.types[value]!),
+      params,
+    );
     const outputs = inferred.map((type) => this.types.push(type) - 1);
     const { scope, site, region } = origin;
     this.push({

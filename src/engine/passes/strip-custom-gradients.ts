@@ -7,8 +7,11 @@ export const stripCustomGradients: Pass = {
   apply(graph) {
     const rewriter = new Rewriter(graph);
     for (const node of graph.nodes) {
-      if (node.definition !== (customGradientOp as unknown)) rewriter.keep(node);
-      else node.outputs.forEach((output, i) => rewriter.replace(output, rewriter.resolve(node.inputs[i]!)));
+      if (node.definition !== (customGradientOp as unknown)) {
+        rewriter.keep(node);
+        continue;
+      }
+      for (const [i, output] of node.outputs.entries()) rewriter.replace(output, rewriter.resolve(node.inputs[i]!));
     }
     return rewriter.finish();
   },

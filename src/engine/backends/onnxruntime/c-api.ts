@@ -107,7 +107,12 @@ function load(): OrtLibrary {
   const version = koffi.call(getVersion, koffi.proto("const char *OrtVersion()")) as string;
   const api = koffi.call(getApi, koffi.proto("void *OrtGetApi(uint32_t)"), apiVersion) as Pointer | null;
   if (api === null) {
-    throw new CongError("ONNXRUNTIME_MISSING", `onnxruntime ${version} at ${path} is older than 1.${apiVersion}`, { path, version }, "run npm ci");
+    throw new CongError(
+      "ONNXRUNTIME_MISSING",
+      `onnxruntime ${version} at ${path} is older than 1.${apiVersion}`,
+      { path, version },
+      "run npm ci",
+    );
   }
   const last = Math.max(...Object.values(signatures).map(([position]) => position), ...Object.values(calledByKernels));
   const table = koffi.decode(api, koffi.array("void *", last + 1, "Array")) as Pointer[];
@@ -163,7 +168,12 @@ const runAddress = (run: Pointer): Pointer | bigint =>
 function libraryPath(): string {
   const require = createRequire(import.meta.url);
   const missing = (why: string): never => {
-    throw new CongError("ONNXRUNTIME_MISSING", `onnxruntime: ${why}`, {}, "run npm ci; the CPU library is inside the onnxruntime-node package");
+    throw new CongError(
+      "ONNXRUNTIME_MISSING",
+      `onnxruntime: ${why}`,
+      {},
+      "run npm ci; the CPU library is inside the onnxruntime-node package",
+    );
   };
   let root: string;
   try {
@@ -174,7 +184,9 @@ function libraryPath(): string {
   const binaries = join(root, "bin");
   for (const napi of existsSync(binaries) ? readdirSync(binaries) : []) {
     const folder = join(binaries, napi, process.platform, process.arch);
-    const file = existsSync(folder) && readdirSync(folder).find((name) => /^(lib)?onnxruntime[.\d]*\.(so[.\d]*|dylib|dll)$/.test(name));
+    const file =
+      existsSync(folder) &&
+      readdirSync(folder).find((name) => /^(lib)?onnxruntime[.\d]*\.(so[.\d]*|dylib|dll)$/.test(name));
     if (file) return join(folder, file);
   }
   return missing(`no library for ${process.platform}/${process.arch} in ${binaries}`);

@@ -2,7 +2,7 @@
  * Where the data of constants go: into the model file while they are small, else into an external-data file beside it,
  * which onnxruntime maps instead of copying through protobuf (and protobuf ends at 2 GB).
  */
-import { mkdtempSync, openSync, closeSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { OnnxTensor } from "../../../formats/onnx/index.ts";
@@ -26,7 +26,8 @@ export function storeConstants(graph: Graph, data: Readonly<Record<string, HostT
   const total = constants.reduce((sum, { tensor }) => sum + tensor.data.byteLength, 0);
   const inline = total <= largestInline;
   const folder = inline ? undefined : mkdtempSync(join(tmpdir(), "congling-"));
-  const tensors = folder === undefined ? constants.map(inlineTensor) : writeExternal(join(folder, "constants.bin"), constants);
+  const tensors =
+    folder === undefined ? constants.map(inlineTensor) : writeExternal(join(folder, "constants.bin"), constants);
   return {
     tensors,
     place(model) {
@@ -63,7 +64,8 @@ function writeExternal(path: string, constants: readonly NamedTensor[]): OnnxTen
     return constants.map(({ name, tensor }) => {
       const bytes = bytesOf(tensor);
       const start = offset;
-      for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done, Math.min(bytes.length - done, 1 << 30), start + done);
+      for (let done = 0; done < bytes.length; )
+        done += writeSync(file, bytes, done, Math.min(bytes.length - done, 1 << 30), start + done);
       offset = Math.ceil((start + bytes.length) / alignment) * alignment;
       const data = { location: "constants.bin", offset: start, length: bytes.length };
       return { name, dtype: tensor.dtype, shape: tensor.shape, data };

@@ -59,7 +59,10 @@ export function emitCustomOp(
     ),
     InferOutputShapeFn: define(assembler, () => emitShapeInference(assembler, outputs, outputType)),
     GetMayInplace: define(assembler, () => {
-      for (const [parameter, label] of [[rdi, pairInputs], [rsi, pairOutputs]] as const) {
+      for (const [parameter, label] of [
+        [rdi, pairInputs],
+        [rsi, pairOutputs],
+      ] as const) {
         assembler.address(rax, { label });
         assembler.store({ base: parameter }, rax);
       }

@@ -90,8 +90,12 @@ const recordWords = 1 + customOpFields.length; // the version fills a word of it
 /** The op's name: equal programs on equal shapes share one. */
 export function customOpName(params: FusedParams, inputs: readonly Shape[]): string {
   // JSON has no words for −0, infinities and NaN.
-  const spell = (_: string, value: unknown) => (typeof value === "number" ? (Object.is(value, -0) ? "-0" : String(value)) : value);
-  const hash = createHash("sha256").update(JSON.stringify([params, inputs], spell)).digest("hex").slice(0, 16);
+  const spell = (_: string, value: unknown) =>
+    typeof value === "number" ? (Object.is(value, -0) ? "-0" : String(value)) : value;
+  const hash = createHash("sha256")
+    .update(JSON.stringify([params, inputs], spell))
+    .digest("hex")
+    .slice(0, 16);
   return `Fused_${params.instructions.filter(({ op }) => op !== "constant").length}_${hash}`;
 }
 

@@ -8,11 +8,20 @@ import { CongError } from "../../../support/errors.ts";
 import { type Bindings, dimNames, evaluateShape } from "../../graph/dims.ts";
 import { bytesPerElement, elementCount, type HostTensor } from "../../graph/dtype.ts";
 import type { Graph, Node, StateSlot, ValueId } from "../../graph/graph.ts";
-import { checkIndices, checkInputs, checkTensor, disposed, findSlot, notWritten } from "../check-values.ts";
 import { indexLimits } from "../../passes/index-limits.ts";
+import { checkIndices, checkInputs, checkTensor, disposed, findSlot, notWritten } from "../check-values.ts";
 import type { Executable } from "../contract.ts";
-import { allocate, copyIn, free, type NativeBuffer, type NativeTensor, releaseTensor, tensorOver, toHost } from "./memory.ts";
 import { explainFailure } from "./explain-failure.ts";
+import {
+  allocate,
+  copyIn,
+  free,
+  type NativeBuffer,
+  type NativeTensor,
+  releaseTensor,
+  tensorOver,
+  toHost,
+} from "./memory.ts";
 import { type OpTime, readProfile } from "./profile.ts";
 import type { Binding, Session } from "./session.ts";
 
@@ -77,7 +86,7 @@ export function createExecutable(parts: ExecutableParts): OnnxruntimeExecutable 
     const unset = slots.find((slot) => !slot.written);
     if (unset !== undefined) throw notWritten(unset.name);
     const frame = frameFor(bindings);
-    graph.inputs.forEach(({ name }, i) => copyIn(frame.inputs[i]!, inputs[name]!));
+    for (const [i, { name }] of graph.inputs.entries()) copyIn(frame.inputs[i]!, inputs[name]!);
     frame.phases[phase] ??= session.bind(
       [...frame.inputs, ...slots.map((slot) => slot.current)],
       [...frame.outputs, ...slots.flatMap((slot) => (slot.updated ? [slot.next ?? slot.current] : []))],
@@ -143,7 +152,12 @@ export function createExecutable(parts: ExecutableParts): OnnxruntimeExecutable 
     profile(skip = 0) {
       requireAlive();
       if (!parts.profiled) {
-        throw new CongError("NOT_PROFILED", "profile: this program was compiled without profiling", {}, "use onnxruntimeBackend({ profile: true })");
+        throw new CongError(
+          "NOT_PROFILED",
+          "profile: this program was compiled without profiling",
+          {},
+          "use onnxruntimeBackend({ profile: true })",
+        );
       }
       return readProfile(session.endProfiling(), parts.origins, skip);
     },
@@ -166,7 +180,12 @@ function createSlot(graph: Graph, { name, value, update }: StateSlot, inPlace: b
   const type = graph.types[value]!;
   const names = type.shape.flatMap(dimNames);
   if (names.length > 0) {
-    throw new CongError("UNBOUND_DIMENSION", `state "${name}" has the unbound size "${names[0]}"`, { name }, "state needs fixed sizes: bind them in compile options");
+    throw new CongError(
+      "UNBOUND_DIMENSION",
+      `state "${name}" has the unbound size "${names[0]}"`,
+      { name },
+      "state needs fixed sizes: bind them in compile options",
+    );
   }
   const make = (touch: boolean): NativeTensor => {
     const shape = type.shape as readonly number[];

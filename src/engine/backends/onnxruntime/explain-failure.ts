@@ -14,8 +14,12 @@ export function explainFailure(
   const named = [...origins.keys()].filter((name) => message.includes(`Name:'${name}'`));
   const node = named.length === 0 ? undefined : origins.get(named[0]!);
   const where = node === undefined ? "" : ` in ${node.op}${node.scope === "" ? "" : ` (${node.scope})`}`;
-  const fed = Object.entries(inputs).map(([name, { dtype, shape }]) => `${name}: ${dtype}${showShape(shape)}`).join(", ");
-  const index = /idx=(-?\d+) must be within the inclusive range \[-?\d+,(-?\d+)\]/.exec(message) ?? /index.*out of.*bounds/i.exec(message);
+  const fed = Object.entries(inputs)
+    .map(([name, { dtype, shape }]) => `${name}: ${dtype}${showShape(shape)}`)
+    .join(", ");
+  const index =
+    /idx=(-?\d+) must be within the inclusive range \[-?\d+,(-?\d+)\]/.exec(message) ??
+    /index.*out of.*bounds/i.exec(message);
   if (index !== null) {
     const detail = index[1] === undefined ? "an index" : `index ${index[1]}`;
     const range = index[2] === undefined ? "" : ` [0, ${Number(index[2]) + 1})`;

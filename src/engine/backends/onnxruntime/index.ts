@@ -17,9 +17,9 @@ import { machineMatmulLowering } from "./machine-matmul.ts";
 import { pinOrder } from "./pin-order.ts";
 import { createSession } from "./session.ts";
 
-export { type OpTime, readProfile } from "./profile.ts";
 export type { OnnxruntimeExecutable } from "./executable.ts";
 export { physicalCores } from "./physical-cores.ts";
+export { type OpTime, readProfile } from "./profile.ts";
 
 export interface OnnxruntimeOptions {
   /** Threads inside one op. Default: physical cores available to this process. */
@@ -63,7 +63,9 @@ export function onnxruntimeBackend(options: OnnxruntimeOptions = {}): Onnxruntim
       checkConstants(graph, constants);
       const stored = storeConstants(graph, constants);
       try {
-        const { onnx, origins } = timed("lower to ONNX", () => lowerGraph(graph, fuses ? withMachineMatmul : lowerings, stored.tensors));
+        const { onnx, origins } = timed("lower to ONNX", () =>
+          lowerGraph(graph, fuses ? withMachineMatmul : lowerings, stored.tensors),
+        );
         const bytes = timed("write ONNX", () => writeOnnx(onnx, { opsets }));
         const customOps = timed("compile fused programs", () => (fuses ? createCustomOps(graph) : undefined));
         const session = timed("create session", () =>
@@ -78,7 +80,15 @@ export function onnxruntimeBackend(options: OnnxruntimeOptions = {}): Onnxruntim
             },
           ),
         );
-        return createExecutable({ graph, session, origins, bindings, blocking: options.blocking ?? false, inPlace: inPlaceState(graph), profiled: options.profile ?? false });
+        return createExecutable({
+          graph,
+          session,
+          origins,
+          bindings,
+          blocking: options.blocking ?? false,
+          inPlace: inPlaceState(graph),
+          profiled: options.profile ?? false,
+        });
       } finally {
         stored.clean();
       }

@@ -5,8 +5,9 @@
  * and returns the names of its results. Sizes that are known become constants; named sizes are read off the shapes of
  * the sources at run time.
  */
-import { CongError } from "../../../support/errors.ts";
+
 import type { OnnxAttribute, OnnxGraph, OnnxNode, OnnxTensor, OnnxValue } from "../../../formats/onnx/index.ts";
+import { CongError } from "../../../support/errors.ts";
 import { type Dim, dimTerms } from "../../graph/dims.ts";
 import { bytesPerElement, type DType, elementCount, type HostTensor, hostTensor } from "../../graph/dtype.ts";
 import { type Graph, graphSources, type Node, type TensorType, type ValueId } from "../../graph/graph.ts";
@@ -67,7 +68,14 @@ export interface LoweredGraph {
 
 /** @param stored constants that are too large to be part of the model file, by name. */
 export function lowerGraph(graph: Graph, table: LoweringTable, stored: readonly OnnxTensor[]): LoweredGraph {
-  const shared: Shared = { table, initializers: [...stored], constants: new Map(), sizes: new Map(), outer: [], counter: 0 };
+  const shared: Shared = {
+    table,
+    initializers: [...stored],
+    constants: new Map(),
+    sizes: new Map(),
+    outer: [],
+    counter: 0,
+  };
   const origins = new Map<string, Node>();
   const names = new Map<ValueId, string>();
   for (const { name, value } of [...graph.inputs, ...graph.state, ...graph.constants]) names.set(value, name);
@@ -81,7 +89,9 @@ export function lowerGraph(graph: Graph, table: LoweringTable, stored: readonly 
   lowerNodes(graph, names, shared, nodes, origins);
   const wanted = [
     ...graph.outputs.map(({ name, value }) => ({ name: outputName(name), value })),
-    ...graph.state.flatMap(({ name, update }) => (update === undefined ? [] : [{ name: nextName(name), value: update }])),
+    ...graph.state.flatMap(({ name, update }) =>
+      update === undefined ? [] : [{ name: nextName(name), value: update }],
+    ),
   ];
   // A result is its maker's output under another name; sources and second names of one value are copied.
   const made = new Set(nodes.flatMap((node) => node.outputs));
@@ -98,7 +108,11 @@ export function lowerGraph(graph: Graph, table: LoweringTable, stored: readonly 
     onnx: {
       name: "congling",
       nodes: withoutUnread(
-        [...nodes, ...copies].map((node) => ({ ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) })),
+        [...nodes, ...copies].map((node) => ({
+          ...node,
+          inputs: node.inputs.map(rename),
+          outputs: node.outputs.map(rename),
+        })),
         wanted.map(({ name }) => name),
       ),
       inputs: [...graph.inputs, ...graph.state].map(toValue),
@@ -123,7 +137,9 @@ function withoutUnread(nodes: readonly OnnxNode[], results: readonly string[]): 
 const namesRead = ({ inputs, attributes = {} }: OnnxNode): string[] => [
   ...inputs,
   ...Object.values(attributes).flatMap((attribute) =>
-    "graph" in attribute ? [...attribute.graph.nodes.flatMap(namesRead), ...attribute.graph.outputs.map(({ name }) => name)] : [],
+    "graph" in attribute
+      ? [...attribute.graph.nodes.flatMap(namesRead), ...attribute.graph.outputs.map(({ name }) => name)]
+      : [],
   ),
 ];
 
@@ -150,7 +166,12 @@ function lowerNodes(
   for (const node of graph.nodes) {
     const lowering = shared.table[node.op];
     if (lowering === undefined) {
-      throw new CongError("NO_LOWERING", `onnxruntime: no lowering for op "${node.op}"`, { op: node.op }, "add it to lowerings/index.ts");
+      throw new CongError(
+        "NO_LOWERING",
+        `onnxruntime: no lowering for op "${node.op}"`,
+        { op: node.op },
+        "add it to lowerings/index.ts",
+      );
     }
     const emitAll: Lowerer["emitAll"] = (op, inputs, { domain = "", attributes = {}, outputs = 1 } = {}) => {
       const id = shared.counter++;
@@ -181,7 +202,11 @@ function lowerNodes(
       },
       fresh: (hint) => `${hint}.${shared.counter++}`,
     };
-    const results = lowering(lower, node, node.inputs.map((value) => names.get(value)!));
+    const results = lowering(
+      lower,
+      node,
+      node.inputs.map((value) => names.get(value)!),
+    );
     node.outputs.forEach((value, i) => {
       if (results[i] !== undefined) names.set(value, results[i]);
     });
@@ -190,7 +215,9 @@ function lowerNodes(
 
 /** One-element vectors with the sizes behind names, read off the first source that has the name as an axis. */
 function prepareSizes(graph: Graph, shared: Shared): void {
-  const sourceNames = new Map([...graph.inputs, ...graph.state, ...graph.constants].map(({ name, value }) => [value, name]));
+  const sourceNames = new Map(
+    [...graph.inputs, ...graph.state, ...graph.constants].map(({ name, value }) => [value, name]),
+  );
   for (const value of graphSources(graph)) {
     graph.types[value]!.shape.forEach((dim, axis) => {
       if (typeof dim === "number" || shared.sizes.has(dim)) return;
@@ -209,7 +236,11 @@ function prepareSizes(graph: Graph, shared: Shared): void {
 
 function shapeVector(shared: Shared, dims: readonly Dim[], lower: Lowerer): string {
   if (dims.every((dim) => typeof dim === "number")) return lower.constant("int64", [dims.length], dims);
-  return lower.emit("Concat", dims.map((dim) => sizeVector(shared, dim, lower)), { attributes: { axis: { int: 0 } } });
+  return lower.emit(
+    "Concat",
+    dims.map((dim) => sizeVector(shared, dim, lower)),
+    { attributes: { axis: { int: 0 } } },
+  );
 }
 
 function sizeVector(shared: Shared, dim: Dim, lower: Lowerer): string {

@@ -58,7 +58,9 @@ const opName = ({ inner, transposeA, transposeB, scale }: MatmulShape, output: S
 export function machineMatmulLowering(domain: string, otherwise: Lowering): Lowering {
   return (lower, node, inputs) => {
     const shape = machineMatmulShape(lower.graph, node);
-    return shape === undefined ? otherwise(lower, node, inputs) : [lower.emit(opName(shape, lower.outputType(0).shape), inputs, { domain })];
+    return shape === undefined
+      ? otherwise(lower, node, inputs)
+      : [lower.emit(opName(shape, lower.outputType(0).shape), inputs, { domain })];
   };
 }
 
@@ -76,13 +78,20 @@ export function machineMatmulOps(graph: Graph): CustomOp[] {
   return [...shapes.values()].map(({ shape, output }, i) => customOp(shape, output, scratch, i === 0));
 }
 
-function customOp(shape: MatmulShape, output: readonly number[], scratch: NativeBuffer, ownsScratch: boolean): CustomOp {
+function customOp(
+  shape: MatmulShape,
+  output: readonly number[],
+  scratch: NativeBuffer,
+  ownsScratch: boolean,
+): CustomOp {
   const phases = planMatmul(shape).map((parts) => parts.map((entries) => encodeTable(entries, addressOf)));
   const distances = rowDistances(shape);
   const count = phases.flat().length;
   // One block of native memory: for each part where its table starts and ends and its scratch memory; distances; tables.
   const header = count * partBytes;
-  const memory = allocate(header + distances.byteLength + phases.flat().reduce((sum, table) => sum + table.byteLength, 0));
+  const memory = allocate(
+    header + distances.byteLength + phases.flat().reduce((sum, table) => sum + table.byteLength, 0),
+  );
   const start = BigInt(koffi.address(memory.pointer));
   const shared = BigInt(koffi.address(scratch.pointer));
   const words = new BigUint64Array(memory.memory, 0, header / 8);
@@ -131,7 +140,8 @@ function emitPart(
   assembler.push(rbp);
   assembler.move(rbp, rsp);
   assembler.subtract(rsp, 48);
-  const setBase = (base: keyof typeof bases, from: number) => assembler.store({ base: rsp, offset: 8 * bases[base] }, from);
+  const setBase = (base: keyof typeof bases, from: number) =>
+    assembler.store({ base: rsp, offset: 8 * bases[base] }, from);
   (["a", "b", "c"] as const).forEach((base, i) => {
     assembler.load(rax, { base: rdi, offset: 8 * i });
     setBase(base, rax);

@@ -1,7 +1,14 @@
 /** Native buffers that onnxruntime reads and writes without copying, and tensors over them. */
 import koffi from "koffi";
 import { onnxDataTypes } from "../../../formats/onnx/index.ts";
-import { bytesPerElement, type DType, elementCount, type HostTensor, type TypedArray, viewArray } from "../../graph/dtype.ts";
+import {
+  bytesPerElement,
+  type DType,
+  elementCount,
+  type HostTensor,
+  type TypedArray,
+  viewArray,
+} from "../../graph/dtype.ts";
 import { ortLibrary, type Pointer } from "./c-api.ts";
 
 /** A 64-byte-aligned block outside the JavaScript heap. Freed exactly once, by `free`. */

@@ -24,7 +24,10 @@ interface ProfileEvent {
   readonly name?: string;
   readonly ts?: number; // microseconds
   readonly dur?: number; // microseconds
-  readonly args?: { readonly op_name?: string; readonly input_type_shape?: readonly Record<string, readonly number[]>[] };
+  readonly args?: {
+    readonly op_name?: string;
+    readonly input_type_shape?: readonly Record<string, readonly number[]>[];
+  };
 }
 
 /**
@@ -34,7 +37,10 @@ interface ProfileEvent {
 export function readProfile(path: string, origins: ReadonlyMap<string, Node>, skip = 0): OpTime[] {
   const events = JSON.parse(readFileSync(path, "utf8")) as ProfileEvent[];
   rmSync(path, { force: true });
-  const runs = events.filter(({ name }) => name === "model_run").map(({ ts = 0, dur = 0 }) => ts + dur).sort((a, b) => a - b);
+  const runs = events
+    .filter(({ name }) => name === "model_run")
+    .map(({ ts = 0, dur = 0 }) => ts + dur)
+    .sort((a, b) => a - b);
   const from = skip === 0 ? 0 : (runs[skip - 1] ?? 0);
   const lines = new Map<Node | undefined, string>();
   const lineOf = (node: Node | undefined): string => {
@@ -50,7 +56,15 @@ export function readProfile(path: string, origins: ReadonlyMap<string, Node>, sk
     const shapes = (args?.input_type_shape ?? []).map((entry) => `[${Object.values(entry)[0] ?? ""}]`).join(" ");
     const line = lineOf(node);
     const key = [node?.op, kernel, node?.scope, line, shapes].join("|");
-    const entry = times.get(key) ?? { op: node?.op ?? "?", kernel, scope: node?.scope ?? "", line, milliseconds: 0, calls: 0, shapes };
+    const entry = times.get(key) ?? {
+      op: node?.op ?? "?",
+      kernel,
+      scope: node?.scope ?? "",
+      line,
+      milliseconds: 0,
+      calls: 0,
+      shapes,
+    };
     entry.milliseconds += dur / 1000;
     entry.calls += 1;
     times.set(key, entry);

@@ -70,7 +70,16 @@ export function createSession(
   const inputs = stringArray(inputNames);
   const outputs = stringArray(outputNames);
   const runArguments = (binding: Binding) =>
-    [session, null, inputs.array, binding.inputs, inputNames.length, outputs.array, outputNames.length, binding.outputs] as const;
+    [
+      session,
+      null,
+      inputs.array,
+      binding.inputs,
+      inputNames.length,
+      outputs.array,
+      outputNames.length,
+      binding.outputs,
+    ] as const;
   return {
     bind: (inputTensors, outputTensors) => ({
       inputs: pointerArray(inputTensors.map((tensor) => tensor.value)),
@@ -78,7 +87,8 @@ export function createSession(
     }),
     run: (binding) => library.check("Run", ...runArguments(binding)),
     runAsync: (binding) => library.checkAsync("Run", ...runArguments(binding)),
-    endProfiling: () => koffi.decode(library.create("SessionEndProfiling", session, library.allocator), "char", -1) as string,
+    endProfiling: () =>
+      koffi.decode(library.create("SessionEndProfiling", session, library.allocator), "char", -1) as string,
     release() {
       library.release("ReleaseSession", session);
       options.customOps?.release();

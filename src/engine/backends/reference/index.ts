@@ -4,11 +4,11 @@
 import { bindGraph } from "../../graph/bind.ts";
 import type { Graph } from "../../graph/graph.ts";
 import { interpretAll, type Precision } from "../../graph/interpret.ts";
+import { fromNumbers, toKernelTensor } from "../../graph/kernel-values.ts";
 import type { KernelTensor } from "../../graph/op.ts";
 import { verify } from "../../graph/verify.ts";
 import { checkConstants, checkInputs, checkTensor, disposed, findSlot, notWritten } from "../check-values.ts";
 import type { Backend, CompileOptions, Executable } from "../contract.ts";
-import { fromNumbers, toKernelTensor } from "../../graph/kernel-values.ts";
 
 export interface ReferenceOptions {
   /** float64 keeps float values in double precision, for finite differences. Default float32. */

@@ -21,7 +21,9 @@ function reduce(lower: Lowerer, op: string, x: string, axes: readonly number[], 
 
 const alongAxis =
   (op: string): Lowering =>
-  (lower, node, [x]) => [lower.emit(op, [x!], { attributes: { axis: { int: (node.params as { axis: number }).axis } } })];
+  (lower, node, [x]) => [
+    lower.emit(op, [x!], { attributes: { axis: { int: (node.params as { axis: number }).axis } } }),
+  ];
 
 export const compute = {
   sum,
@@ -48,7 +50,10 @@ export const compute = {
   logSoftmax: alongAxis("LogSoftmax"),
   rmsNorm: (lower, node, [x, weight]) => {
     const outputs = lower.isUsed(1) ? 2 : 1;
-    const [y, inverse] = lower.emitAll("SimplifiedLayerNormalization", [x!, weight!], { attributes: normAttributes(node.params), outputs });
+    const [y, inverse] = lower.emitAll("SimplifiedLayerNormalization", [x!, weight!], {
+      attributes: normAttributes(node.params),
+      outputs,
+    });
     return [y!, ...(inverse === undefined ? [] : [inverse])];
   },
   layerNorm: (lower, node, inputs) => {
@@ -69,7 +74,10 @@ export const compute = {
       ...(2 * half < Number(D) ? { rotary_embedding_dim: { int: 2 * half } } : {}),
     };
     const joined = lower.emit("Reshape", [x!, lower.shape([B, T, Number(H) * Number(D)])]);
-    const rotated = lower.emit("RotaryEmbedding", [joined, positions, flat(cosines!), flat(sines!)], { domain: contrib, attributes });
+    const rotated = lower.emit("RotaryEmbedding", [joined, positions, flat(cosines!), flat(sines!)], {
+      domain: contrib,
+      attributes,
+    });
     return [lower.emit("Reshape", [rotated, lower.shape([B, T, H, D])])];
   },
 } as const satisfies LoweringTable;

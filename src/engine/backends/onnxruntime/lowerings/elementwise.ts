@@ -1,7 +1,9 @@
 /** Elementwise ops: nearly all of them have an ONNX op of the same meaning. */
 import type { Lowering, LoweringTable } from "../lowering.ts";
 
-const direct = (op: string): Lowering => (lower, _node, inputs) => [lower.emit(op, inputs)];
+const direct =
+  (op: string): Lowering =>
+  (lower, _node, inputs) => [lower.emit(op, inputs)];
 
 export const elementwise = {
   neg: direct("Neg"),

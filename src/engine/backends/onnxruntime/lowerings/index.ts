@@ -15,6 +15,11 @@ export const lowerings: { readonly [K in OpName | "fused"]: Lowering } = {
   ...loops,
   ...fused,
   customGradient: () => {
-    throw new CongError("BROKEN_GRAPH", "onnxruntime: customGradient must be stripped before lowering", {}, "compile with the standard passes");
+    throw new CongError(
+      "BROKEN_GRAPH",
+      "onnxruntime: customGradient must be stripped before lowering",
+      {},
+      "compile with the standard passes",
+    );
   },
 };

@@ -1,5 +1,5 @@
 /** Scan, and random bits: the ops that take more than a handful of ONNX nodes. */
-import { onnxDataTypes, type OnnxValue } from "../../../../formats/onnx/index.ts";
+import { type OnnxValue, onnxDataTypes } from "../../../../formats/onnx/index.ts";
 import type { Lowerer, LoweringTable } from "../lowering.ts";
 import { paramsOf } from "./tensor.ts";
 
@@ -86,7 +86,9 @@ const castTo = (lower: Lowerer, x: string, to: keyof typeof onnxDataTypes): stri
 /** Keeps the low 32 bits. */
 const toUint32 = (lower: Lowerer, x: string): string => castTo(lower, x, "uint32");
 const shift = (lower: Lowerer, x: string, bits: number, direction: "LEFT" | "RIGHT"): string =>
-  lower.emit("BitShift", [x, lower.constant("uint32", [], [bits])], { attributes: { direction: { string: direction } } });
+  lower.emit("BitShift", [x, lower.constant("uint32", [], [bits])], {
+    attributes: { direction: { string: direction } },
+  });
 const rotate = (lower: Lowerer, x: string, bits: number): string =>
   lower.emit("BitwiseOr", [shift(lower, x, bits, "LEFT"), shift(lower, x, 32 - bits, "RIGHT")]);
 const addWords = (lower: Lowerer, a: string, b: string): string => lower.emit("Add", [a, b]);

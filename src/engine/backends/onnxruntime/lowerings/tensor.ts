@@ -27,7 +27,9 @@ export const tensor = {
   // The shape operand of Reshape waits for the second tensor; no data move.
   barrier: (lower, _node, [x, after]) => {
     const nothing = lower.emit("Shape", [after!], { attributes: { start: { int: 0 }, end: { int: 0 } } });
-    const shape = lower.emit("Concat", [lower.shape(lower.outputType(0).shape), nothing], { attributes: { axis: { int: 0 } } });
+    const shape = lower.emit("Concat", [lower.shape(lower.outputType(0).shape), nothing], {
+      attributes: { axis: { int: 0 } },
+    });
     return [lower.emit("Reshape", [x!, shape])];
   },
   transpose: (lower, node, [x]) => [
@@ -59,12 +61,18 @@ export const tensor = {
   scatterAdd: (lower, node, [x, indices, updates]) => {
     const { axis } = paramsOf<"scatterAdd">(node);
     const { shape } = lower.inputType(2);
-    const column = reshapeTo(lower, indices!, shape.map((dim, i) => (i === axis ? dim : 1)));
+    const column = reshapeTo(
+      lower,
+      indices!,
+      shape.map((dim, i) => (i === axis ? dim : 1)),
+    );
     const everywhere = lower.emit("Expand", [column, lower.shape(shape)]);
     return [scatterElements(lower, axis, x!, everywhere, updates!)];
   },
   takeAlongAxis: (lower, node, [x, indices]) => [
-    lower.emit("GatherElements", [x!, indices!], { attributes: { axis: { int: paramsOf<"takeAlongAxis">(node).axis } } }),
+    lower.emit("GatherElements", [x!, indices!], {
+      attributes: { axis: { int: paramsOf<"takeAlongAxis">(node).axis } },
+    }),
   ],
   addAlongAxis: (lower, node, [x, indices, updates]) => [
     scatterElements(lower, paramsOf<"addAlongAxis">(node).axis, x!, indices!, updates!),

@@ -2,7 +2,15 @@ import koffi from "koffi";
 import { describe, expect, test } from "vitest";
 import { createRandom } from "../../../../support/random.ts";
 import { supportsAvx512 } from "../avx512.ts";
-import { encodeTable, type MatmulShape, mostOfBatchB, packedBytes, planMatmul, rowDistances, scratchBytes } from "./plan.ts";
+import {
+  encodeTable,
+  type MatmulShape,
+  mostOfBatchB,
+  packedBytes,
+  planMatmul,
+  rowDistances,
+  scratchBytes,
+} from "./plan.ts";
 import { addressOf, driverAddress } from "./routines.ts";
 
 const driverType = koffi.proto("void MatmulDriver(void *, uint64_t, void *)");

@@ -24,7 +24,13 @@ export interface MatmulShape {
 
 /** A routine by name, for `kernels.ts` to make and an address to be found. */
 export type Routine =
-  | { readonly kind: "tile"; readonly rows: number; readonly vectors: 1 | 2; readonly accumulate: boolean; readonly scale: number }
+  | {
+      readonly kind: "tile";
+      readonly rows: number;
+      readonly vectors: 1 | 2;
+      readonly accumulate: boolean;
+      readonly scale: number;
+    }
   | { readonly kind: "packRows" | "packColumns"; readonly width: number };
 
 export const routineKey = (routine: Routine): string => Object.values(routine).join(" ");
@@ -173,13 +179,27 @@ function packA(entries: Entry[], shape: MatmulShape, k: number, depth: number, m
   }
 }
 
-const packRowsOf = (width: number, base: "a" | "b", first: number, stride: number, target: Place, depth: number): Entry => ({
+const packRowsOf = (
+  width: number,
+  base: "a" | "b",
+  first: number,
+  stride: number,
+  target: Place,
+  depth: number,
+): Entry => ({
   routine: { kind: "packRows", width },
   places: [{ base, offset: first * 4 }, target, target],
   numbers: [stride * 4, depth, 0],
 });
 
-const packColumnsOf = (width: number, base: "a" | "b", first: number, stride: number, target: Place, depth: number): Entry => ({
+const packColumnsOf = (
+  width: number,
+  base: "a" | "b",
+  first: number,
+  stride: number,
+  target: Place,
+  depth: number,
+): Entry => ({
   routine: { kind: "packColumns", width },
   places: [{ base, offset: first * 4 }, target, { base: "constants", offset: 0 }],
   numbers: [stride * lanes * 4, depth, 0],
