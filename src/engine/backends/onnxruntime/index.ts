@@ -67,10 +67,11 @@ export function onnxruntimeBackend(options: OnnxruntimeOptions = {}): Onnxruntim
           lowerGraph(graph, fuses ? withMachineMatmul : lowerings, stored.tensors),
         );
         const bytes = timed("write ONNX", () => writeOnnx(onnx, { opsets }));
+        const place = stored.place(bytes);
         const customOps = timed("compile fused programs", () => (fuses ? createCustomOps(graph) : undefined));
         const session = timed("create session", () =>
           createSession(
-            stored.place(bytes),
+            place,
             onnx.inputs.map((input) => input.name),
             onnx.outputs.map((output) => output.name),
             {
