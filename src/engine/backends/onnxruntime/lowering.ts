@@ -108,17 +108,28 @@ export function lowerGraph(graph: Graph, table: LoweringTable, stored: readonly 
     onnx: {
       name: "congling",
       nodes: withoutUnread(
-        [...nodes, ...copies].map((node) => ({
-          ...node,
-          inputs: node.inputs.map(rename),
-          outputs: node.outputs.map(rename),
-        })),
+        [...nodes, ...copies].map((node) => renameValues(node, rename)),
         wanted.map(({ name }) => name),
       ),
       inputs: [...graph.inputs, ...graph.state].map(toValue),
       outputs: wanted.map(toValue),
       initializers: shared.initializers,
     },
+  };
+}
+
+/** Renames what a node reads and writes, also inside its subgraphs, which read values of the graph around them. */
+function renameValues(node: OnnxNode, rename: (name: string) => string): OnnxNode {
+  const attributes = Object.entries(node.attributes ?? {}).map(([key, value]) => {
+    if (!("graph" in value)) return [key, value] as const;
+    const nodes = value.graph.nodes.map((inner) => renameValues(inner, rename));
+    return [key, { graph: { ...value.graph, nodes } }] as const;
+  });
+  return {
+    ...node,
+    inputs: node.inputs.map(rename),
+    outputs: node.outputs.map(rename),
+    attributes: Object.fromEntries(attributes),
   };
 }
 
