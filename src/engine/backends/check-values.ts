@@ -1,7 +1,7 @@
 /** Checks of everything a user hands to a program: inputs, state and constants. Shared by all backends. */
 import { CongError } from "../../support/errors.ts";
 import { unknownName } from "../../support/suggest.ts";
-import { type Bindings, bindDim, dimNames, evaluateDim, isName } from "../graph/dims.ts";
+import { type Bindings, dimNames, evaluateDim, isName } from "../graph/dims.ts";
 import { elementCount, type HostTensor } from "../graph/dtype.ts";
 import type { Graph, NamedValue, TensorType } from "../graph/graph.ts";
 import { type Shape, showShape } from "../graph/shape.ts";
@@ -142,10 +142,6 @@ export const notWritten = (name: string): CongError =>
 
 export const disposed = (): CongError =>
   new CongError("DISPOSED", "this program has been disposed", {}, "compile the graph again to use it");
-
-/** True when all sizes of a type are numbers under the bindings. */
-export const isBound = (type: TensorType, bindings: Bindings): boolean =>
-  type.shape.every((dim) => typeof bindDim(dim, bindings) === "number");
 
 /** Checks inputs that a program uses as indices. */
 export function checkIndices(

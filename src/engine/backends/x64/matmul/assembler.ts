@@ -147,10 +147,6 @@ export class Assembler {
     this.legacy(0, [0xff], 2, target);
   }
 
-  callRegister(target: number): void {
-    this.raw(...(target > 7 ? [0x41] : []), 0xff, 0xd0 + (target & 7));
-  }
-
   prefetch(address: Memory): void {
     this.legacy(0, [0x0f, 0x18], 1, address);
   }
