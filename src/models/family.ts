@@ -1,0 +1,87 @@
+/**
+ * What a model family is: a reader of its `config.json`, the names and shapes of its parameters, and a function that
+ * builds its graph. Parameters are trees whose dotted paths are the names in the checkpoint
+ * (`model.layers.0.self_attn.q_proj.weight`), so loading, saving, gradients and adapters need no table of names.
+ *
+ * B batch, T new tokens, S tokens attended to, H heads, G key/value heads, D head size, C hidden, V vocabulary.
+ */
+import type { Tensor, TensorSpec, Tree } from "../engine/index.ts";
+import type { KeysAndValues } from "../nn/index.ts";
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+export type JsonObject = { readonly [key: string]: Json };
+
+export type ParameterTree<Leaf extends object> = Tree<Leaf>;
+
+/** What all configurations share; a family adds its own. */
+export interface ModelConfig {
+  /** Name of the family in the registry. */
+  readonly family: string;
+  /** V, rows of the embedding. */
+  readonly vocabulary: number;
+  /** C */
+  readonly hidden: number;
+  readonly layers: number;
+  /** H */
+  readonly heads: number;
+  /** G */
+  readonly keyValueHeads: number;
+  /** D */
+  readonly headSize: number;
+  /** Longest text the model was made for. */
+  readonly contextLength: number;
+  /** Generation stops at these ids. */
+  readonly endIds: readonly number[];
+  readonly padId?: number | undefined;
+  readonly beginId?: number | undefined;
+}
+
+/** Keys and values of earlier tokens and where the next ones go; see nn/attention-cache.ts. */
+export interface CacheInputs {
+  /** One a layer, each [B, G, capacity, D]. */
+  readonly layers: readonly KeysAndValues<Tensor>[];
+  /** int64 [1]: rows written before. */
+  readonly start: Tensor;
+}
+
+export interface ForwardInputs {
+  /** int64 [B, T] */
+  readonly ids: Tensor;
+  /** int64 [B, T] or [T]; [B, 2, T] for families with two position rows. Default 0 … T − 1, or from `cache.start` on. */
+  readonly positions?: Tensor | undefined;
+  /**
+   * Added to the scores, broadcasts to [B, H, T, S]; S counts the prefix, then the cache's capacity or the T tokens.
+   * Default: the family's own mask (causal; everything for BERT).
+   */
+  readonly bias?: Tensor | undefined;
+  readonly cache?: CacheInputs | undefined;
+  /** Learned keys and values before all others, one a layer, each [1 or B, G, P, D] (prefix tuning, P-Tuning v2). */
+  readonly prefix?: readonly KeysAndValues<Tensor>[] | undefined;
+  /** int64 [B, T]: sentence numbers, for BERT. Default all 0. */
+  readonly segments?: Tensor | undefined;
+}
+
+export interface ForwardOutputs {
+  /** Input of each layer [B, T, C], then the result after the final norm. */
+  readonly hidden: readonly Tensor[];
+  /** The next caches, one a layer, when `cache` was given. The caller assigns them (`assignCache`). */
+  readonly cache?: readonly KeysAndValues<Tensor>[];
+}
+
+/** A model family. `Config` is its parsed configuration. */
+export interface ModelFamily<Config extends ModelConfig = ModelConfig> {
+  readonly name: string;
+  /** Values of `model_type` that this family reads. */
+  readonly modelTypes: readonly string[];
+  /** Where attention may look: later tokens too (BERT), only back, or back and the whole prompt (GLM, ChatGLM-6B). */
+  readonly mask: "causal" | "prefix" | "full";
+  /** @throws CongError `BAD_CONFIG` that names an unknown key or a value that can't be honoured */
+  readonly parseConfig: (json: JsonObject) => Config;
+  /** The `config.json` that Hugging Face tools read. */
+  readonly writeConfig: (config: Config) => JsonObject;
+  /** Specs (float32) of all parameters under their checkpoint names. */
+  readonly parameters: (config: Config) => ParameterTree<TensorSpec>;
+  readonly forward: (config: Config, parameters: ParameterTree<Tensor>, inputs: ForwardInputs) => ForwardOutputs;
+  /** Logits [..., V] of hidden states after the final norm [..., C]. */
+  readonly logits: (config: Config, parameters: ParameterTree<Tensor>, hidden: Tensor) => Tensor;
+}
