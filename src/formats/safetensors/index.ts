@@ -1,4 +1,6 @@
 export {
+  arrayOf,
+  byteLengthOf,
   isSafeDtype,
   type SafeArray,
   type SafeDtype,
@@ -8,6 +10,7 @@ export {
 } from "./dtypes.ts";
 export { openSafetensors, type Safetensors } from "./open.ts";
 export { type ParsedSafetensors, parseSafetensors } from "./parse.ts";
+export { readShardIndex, type ShardIndex } from "./shard-index.ts";
 export { tensorToFloat32 } from "./to-float32.ts";
 export { encodeSafetensors, type TensorSource, type WriteOptions, writeSafetensors } from "./write.ts";
 export { type ShardOptions, writeShardedSafetensors } from "./write-sharded.ts";
