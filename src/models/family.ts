@@ -68,7 +68,10 @@ export interface ForwardOutputs {
   readonly cache?: readonly KeysAndValues<Tensor>[];
 }
 
-/** A model family. `Config` is its parsed configuration. */
+/**
+ * A model family. `Config` is its parsed configuration: a family gets only configurations it made itself, which is why
+ * these are methods, and a list of families of different configurations is one type.
+ */
 export interface ModelFamily<Config extends ModelConfig = ModelConfig> {
   readonly name: string;
   /** Values of `model_type` that this family reads. */
@@ -76,12 +79,12 @@ export interface ModelFamily<Config extends ModelConfig = ModelConfig> {
   /** Where attention may look: later tokens too (BERT), only back, or back and the whole prompt (GLM, ChatGLM-6B). */
   readonly mask: "causal" | "prefix" | "full";
   /** @throws CongError `BAD_CONFIG` that names an unknown key or a value that can't be honoured */
-  readonly parseConfig: (json: JsonObject) => Config;
+  parseConfig(json: JsonObject): Config;
   /** The `config.json` that Hugging Face tools read. */
-  readonly writeConfig: (config: Config) => JsonObject;
+  writeConfig(config: Config): JsonObject;
   /** Specs (float32) of all parameters under their checkpoint names. */
-  readonly parameters: (config: Config) => ParameterTree<TensorSpec>;
-  readonly forward: (config: Config, parameters: ParameterTree<Tensor>, inputs: ForwardInputs) => ForwardOutputs;
+  parameters(config: Config): ParameterTree<TensorSpec>;
+  forward(config: Config, parameters: ParameterTree<Tensor>, inputs: ForwardInputs): ForwardOutputs;
   /** Logits [..., V] of hidden states after the final norm [..., C]. */
-  readonly logits: (config: Config, parameters: ParameterTree<Tensor>, hidden: Tensor) => Tensor;
+  logits(config: Config, parameters: ParameterTree<Tensor>, hidden: Tensor): Tensor;
 }

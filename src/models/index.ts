@@ -1,0 +1,16 @@
+/** Models: families of networks as configurations over shared blocks. */
+export type { DecoderModelConfig, MixtureConfig, RopeConfig } from "./decoder/config.ts";
+export { isMixtureLayer } from "./decoder/config.ts";
+export type { DecoderLayer, DecoderParameters } from "./decoder/parameters.ts";
+export { type RopeScaling, ropeFrequencies } from "./decoder/rope.ts";
+export type {
+  CacheInputs,
+  ForwardInputs,
+  ForwardOutputs,
+  Json,
+  JsonObject,
+  ModelConfig,
+  ModelFamily,
+  ParameterTree,
+} from "./family.ts";
+export { familyNamed, familyNames, readModelConfig } from "./registry.ts";
