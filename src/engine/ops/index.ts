@@ -8,6 +8,13 @@ export { addAlongAxis, gather, moveAxis, oneHot, scatterAdd, takeAlongAxis, topK
 export { type MatmulOptions, matmul } from "./matmul.ts";
 export { concat, expand, flip, pad, reshape, slice, split, stack, transpose } from "./movement.ts";
 export { layerNorm, logSoftmax, rmsNorm, softmax } from "./normalize.ts";
+export {
+  dequantize,
+  type QuantizedActivations,
+  type QuantizedMatmulOptions,
+  quantizedMatmul,
+  type WeightBits,
+} from "./quantized.ts";
 export { dropout, type RandomSource, randomNormal, randomSource, randomUniform } from "./random.ts";
 export { argmax, logSumExp, max, mean, min, type ReduceOptions, sum, sumTo } from "./reduce.ts";
 export { type RotaryOptions, rotary } from "./rotary.ts";

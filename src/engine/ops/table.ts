@@ -7,6 +7,7 @@ import { addAlongAxisOp, gatherOp, scatterAddOp, takeAlongAxisOp, topKIndicesOp 
 import { matmulOp } from "./matmul.ts";
 import { concatOp, expandOp, flipOp, padOp, reshapeOp, sliceOp, transposeOp } from "./movement.ts";
 import { layerNormOp, logSoftmaxOp, rmsNormOp, softmaxOp } from "./normalize.ts";
+import { dequantizeOp, quantizedMatmulOp } from "./quantized.ts";
 import { randomBitsOp, shiftRightOp } from "./random.ts";
 import { argmaxOp, reduceOps } from "./reduce.ts";
 import { rotaryOp } from "./rotary.ts";
@@ -26,6 +27,8 @@ export const opTable = {
   cast: castOp,
   barrier: barrierOp,
   matmul: matmulOp,
+  dequantize: dequantizeOp,
+  quantizedMatmul: quantizedMatmulOp,
   reshape: reshapeOp,
   transpose: transposeOp,
   slice: sliceOp,

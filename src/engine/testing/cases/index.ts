@@ -5,6 +5,7 @@ import { matmulCases, normalizeCases, reduceCases, rotaryCases, sourceCases } fr
 import { binaryCases, compareCases, selectCases, unaryCases } from "./elementwise.ts";
 import { scanCases } from "./loops.ts";
 import { gatherCases, movementCases } from "./movement.ts";
+import { quantizedCases } from "./quantized.ts";
 import { randomCases, sourceOpCases } from "./random.ts";
 
 export const opCases: { readonly [K in OpName]: readonly [OpCase, ...OpCase[]] | readonly OpCase[] } = {
@@ -16,6 +17,7 @@ export const opCases: { readonly [K in OpName]: readonly [OpCase, ...OpCase[]] |
   ...gatherCases,
   ...reduceCases,
   ...matmulCases,
+  ...quantizedCases,
   ...normalizeCases,
   ...rotaryCases,
   ...scanCases,

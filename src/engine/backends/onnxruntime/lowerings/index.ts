@@ -6,6 +6,7 @@ import { compute } from "./compute.ts";
 import { elementwise } from "./elementwise.ts";
 import { fused } from "./fused.ts";
 import { loops } from "./loops.ts";
+import { quantized } from "./quantized.ts";
 import { tensor } from "./tensor.ts";
 
 export const lowerings: { readonly [K in OpName | "fused"]: Lowering } = {
@@ -13,6 +14,7 @@ export const lowerings: { readonly [K in OpName | "fused"]: Lowering } = {
   ...tensor,
   ...compute,
   ...loops,
+  ...quantized,
   ...fused,
   customGradient: () => {
     throw new CongError(
