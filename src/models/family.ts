@@ -84,6 +84,10 @@ export interface ModelFamily<Config extends ModelConfig = ModelConfig> {
   writeConfig(config: Config): JsonObject;
   /** Specs (float32) of all parameters under their checkpoint names. */
   parameters(config: Config): ParameterTree<TensorSpec>;
+  /** Tensors a checkpoint may hold that the network does not use (layers for predicting further tokens, tied copies). */
+  ignores?(config: Config, name: string): boolean;
+  /** Parameters that gradients do not train (router corrections). Default none. */
+  isBuffer?(name: string): boolean;
   forward(config: Config, parameters: ParameterTree<Tensor>, inputs: ForwardInputs): ForwardOutputs;
   /** Logits [..., V] of hidden states after the final norm [..., C]. */
   logits(config: Config, parameters: ParameterTree<Tensor>, hidden: Tensor): Tensor;

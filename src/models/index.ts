@@ -13,4 +13,7 @@ export type {
   ModelFamily,
   ParameterTree,
 } from "./family.ts";
+export { initParameters } from "./initialize.ts";
+export { type LoadedParameters, loadModelParameters, parametersFrom } from "./load.ts";
+export { paddingBias } from "./masks.ts";
 export { familyNamed, familyNames, readModelConfig } from "./registry.ts";

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Backend } from "../../src/engine/index.ts";
+import { checkModel } from "./model.ts";
 import { checkOptimizers } from "./optimizers.ts";
 import { type GoldenCheck, isWithin } from "./quantity.ts";
 import { checkRecurrent } from "./recurrent.ts";
@@ -42,19 +43,19 @@ export function fixturesAt(path: string): string[] {
   return all.length === 0 ? [path] : all.map((name) => join(path, name));
 }
 
+/** The check for a file by its name, for a folder by what it holds. */
+function checkOf(path: string): GoldenCheck | undefined {
+  if (!statSync(path).isDirectory()) return checks[basename(path)];
+  return isModel(path) ? checkModel : undefined;
+}
+
 /** Runs the check that belongs to one fixture; `report` gets a line per quantity. Never throws. */
 export async function checkFixture(path: string, backend: Backend, report: (line: string) => void): Promise<Outcome> {
   const outcome = (verdict: Verdict, reason: string): Outcome => ({ verdict, path, reason });
   if (!existsSync(path))
     return outcome("FAIL", "no such file or folder; give the path of a fixture or of a folder of fixtures");
-  if (statSync(path).isDirectory()) {
-    return outcome(
-      "SKIP",
-      isModel(path) ? "models are not built yet" : "nothing here is compared with this folder yet",
-    );
-  }
-  const check = checks[basename(path)];
-  if (check === undefined) return outcome("SKIP", "nothing here is compared with this file yet");
+  const check = checkOf(path);
+  if (check === undefined) return outcome("SKIP", "nothing here is compared with this yet");
   let [count, wrong, worst] = [0, 0, 0];
   try {
     for await (const quantity of check(path, backend)) {
@@ -65,7 +66,7 @@ export async function checkFixture(path: string, backend: Backend, report: (line
       );
       count++;
       if (!isRight) wrong++;
-      worst = Math.max(worst, error / tolerance);
+      if (tolerance > 0) worst = Math.max(worst, error / tolerance);
     }
   } catch (error) {
     const [message] = String(error instanceof Error ? error.message : error).split("\n");

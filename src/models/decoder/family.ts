@@ -28,10 +28,20 @@ export function decoderFamily({ name, modelTypes, read, write }: DecoderFamily):
     },
     writeConfig: (config) => ({ ...write(config), ...commonKeys(config) }),
     parameters: (config) => decoderParameters(config),
+    ignores: isUnused,
+    isBuffer: (name) => name.endsWith(".e_score_correction_bias"),
     // The registry hands every family the tree its own `parameters` described.
     forward: (config, parameters, inputs) => decoderForward(config, parameters as DecoderParameters<Tensor>, inputs),
     logits: (config, parameters, hidden) => decoderLogits(config, parameters as DecoderParameters<Tensor>, hidden),
   };
+}
+
+/** Copies of the tied embedding, layers for predicting further tokens, and tables that old checkpoints store. */
+function isUnused({ tiedEmbedding, layers, mixture }: DecoderModelConfig, name: string): boolean {
+  if (tiedEmbedding && name === "lm_head.weight") return true;
+  if (name.endsWith("rotary_emb.inv_freq")) return true;
+  const layer = Number(/^model\.layers\.(\d+)\./.exec(name)?.[1]);
+  return layer >= layers && layer < layers + (mixture?.nextTokenLayers ?? 0);
 }
 
 function check({ heads, keyValueHeads, rope, headSize }: DecoderModelConfig): void {
