@@ -17,6 +17,7 @@ export function topP(p: number, options: KeepOptions = {}): Filter {
   const keepTop = keepLargest(minimumKept);
   return (scores) => {
     if (p === 1) return;
+    if (p === 0) return keepTop(scores);
     const { weights, sum } = exponentials(scores);
     const mass = (1 - p) * sum;
     const { candidates, rest } = likely(weights, mass);
