@@ -9,6 +9,7 @@ import {
   initAttention,
   projectKeysAndValues,
 } from "./attention.ts";
+import { denseWeight } from "./linear.ts";
 import { rotaryConstants, rotaryFrequencies, rotaryTables } from "./rotary-tables.ts";
 import { relativeError, runTraced, wave, waves } from "./run-traced.fixture.ts";
 
@@ -87,7 +88,7 @@ test("one key/value head serves all queries like equal heads do", async () => {
   const x = wave([2, 3, 4]);
   const build = (p: Attention<Tensor>, given: { readonly x: Tensor }) => {
     const twice = (weight: Tensor) => ({ weight: concat([weight, weight], 0) });
-    const repeated = { ...p, key: twice(p.key.weight), value: twice(p.value.weight) };
+    const repeated = { ...p, key: twice(denseWeight(p.key)), value: twice(denseWeight(p.value)) };
     return { one: attentionLayer(p, given.x, { heads: 2 }), two: attentionLayer(repeated, given.x, { heads: 2 }) };
   };
   const { one, two } = await runTraced(multiQuery, { x }, build);

@@ -7,13 +7,12 @@
  * decided by the caller's `bias`; without one, all.
  */
 
-import { showShape } from "../engine/graph/shape.ts";
 import { attention, concat, type HostTensor, reshape, rotary, type Tensor, transpose } from "../engine/index.ts";
 import { checkDivides } from "../support/checks.ts";
 import { CongError } from "../support/errors.ts";
 import type { Random } from "../support/random.ts";
 import type { Initializer } from "./initialize.ts";
-import { initLinear, type Linear, linear } from "./linear.ts";
+import { initLinear, type Linear, linear, outputsOf } from "./linear.ts";
 import { initRmsNorm, type RmsNorm, rmsNormLayer } from "./norm.ts";
 import type { RotaryTables } from "./rotary-tables.ts";
 
@@ -166,13 +165,13 @@ export function mixHeads(
 
 /** D, from the rows of the query weight. */
 function headSizeOf(parameters: Attention<Tensor>, { heads }: HeadOptions): number {
-  const { shape } = parameters.query.weight;
-  const size = Number(shape[0]) / heads;
+  const rows = outputsOf(parameters.query);
+  const size = Number(rows) / heads;
   if (Number.isInteger(size)) return size;
   throw new CongError(
     "BAD_ARGUMENT",
-    `attention: the query weight ${showShape(shape)} does not split into ${heads} heads`,
-    { heads, weight: shape },
+    `attention: a query weight of ${rows} rows does not split into ${heads} heads`,
+    { heads, rows },
     "pass the number of heads the parameters were made for",
   );
 }

@@ -17,6 +17,7 @@ import {
 import { createRandom } from "../support/random.ts";
 import { type Decoder, type DecoderOptions, decoderLogits, decoderLoss, hiddenLogits, initDecoder } from "./decoder.ts";
 import { decoderCacheSpec, decoderStep, emptyDecoderCache } from "./decoder-cache.ts";
+import { denseWeight } from "./linear.ts";
 import { relativeError, runTraced, waves } from "./run-traced.fixture.ts";
 
 const config = { vocabulary: 7, hidden: 8, layers: 2, heads: 2, keyValueHeads: 1, feedForward: 6 };
@@ -144,9 +145,9 @@ test("fresh weights are N(0, 0.02²), into the residual stream 0.02/√(2·layer
     const values = leaves.flatMap(toNumbers);
     return Math.sqrt(values.reduce((total, value) => total + value * value, 0) / values.length);
   };
-  expect(deviation(fresh.layers.map((layer) => layer.attention.query.weight))).toBeCloseTo(0.02, 3);
-  expect(deviation(fresh.layers.map((layer) => layer.attention.output.weight))).toBeCloseTo(0.005, 3.5);
-  expect(deviation(fresh.layers.map((layer) => layer.mlp.down.weight))).toBeCloseTo(0.005, 3.5);
+  expect(deviation(fresh.layers.map((layer) => denseWeight(layer.attention.query)))).toBeCloseTo(0.02, 3);
+  expect(deviation(fresh.layers.map((layer) => denseWeight(layer.attention.output)))).toBeCloseTo(0.005, 3.5);
+  expect(deviation(fresh.layers.map((layer) => denseWeight(layer.mlp.down)))).toBeCloseTo(0.005, 3.5);
   expect(deviation([fresh.embedding.weight])).toBeCloseTo(0.02, 3);
   const found = await runTraced(fresh, { tokens, targets }, (p: Decoder<Tensor>, given) => ({
     y: decoderLoss(p, given.tokens, given.targets, wide),

@@ -58,7 +58,18 @@ export {
   xavierUniform,
   zeros,
 } from "./initialize.ts";
-export { defaultWeight, initLinear, type Linear, type LinearOptions, linear } from "./linear.ts";
+export {
+  type DenseLinear,
+  defaultWeight,
+  denseWeight,
+  initLinear,
+  isQuantized,
+  type Linear,
+  type LinearOptions,
+  linear,
+  type QuantizedLinear,
+  quantizeLinear,
+} from "./linear.ts";
 export { loadBalancingLoss, nextCorrectionBias } from "./mixture/balance.ts";
 export {
   type Experts,

@@ -10,6 +10,7 @@ import {
   activations,
   attentionLayer,
   cachedAttention,
+  denseWeight,
   embedding,
   gatedMlp,
   type KeysAndValues,
@@ -151,7 +152,7 @@ function mixtureOf(config: DecoderModelConfig, parameters: MixtureParameters<Ten
   const { activeExperts, normalizes, scale, groups, activeGroups } = config.mixture!;
   const stacked = (name: keyof SeparateFeedForward<Tensor>) =>
     stack(
-      parameters.experts.map((expert) => expert[name].weight),
+      parameters.experts.map((expert) => denseWeight(expert[name])),
       0,
     );
   const { output } = mixture(
