@@ -7,6 +7,7 @@
  */
 import type { Tensor, TensorSpec, Tree } from "../engine/index.ts";
 import type { KeysAndValues } from "../nn/index.ts";
+import type { TextLayout } from "./blank-layout.ts";
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 export type JsonObject = { readonly [key: string]: Json };
@@ -76,6 +77,13 @@ export interface ModelFamily<Config extends ModelConfig = ModelConfig> {
   readonly name: string;
   /** Values of `model_type` that this family reads. */
   readonly modelTypes: readonly string[];
+  /** Tells apart families that share a `model_type`. */
+  recognizes?(json: JsonObject): boolean;
+  /**
+   * For texts with blanks, whose positions and mask follow from the tokens: the layout of one whole text. Families
+   * without it count 0 … T − 1 and look back only.
+   */
+  layout?(config: Config, ids: readonly number[]): TextLayout;
   /** Where attention may look: later tokens too (BERT), only back, or back and the whole prompt (GLM, ChatGLM-6B). */
   readonly mask: "causal" | "prefix" | "full";
   /** @throws CongError `BAD_CONFIG` that names an unknown key or a value that can't be honoured */

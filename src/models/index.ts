@@ -1,4 +1,5 @@
 /** Models: families of networks as configurations over shared blocks. */
+export { type BlankTokens, blankLayout, type TextLayout } from "./blank-layout.ts";
 export type { DecoderModelConfig, MixtureConfig, RopeConfig } from "./decoder/config.ts";
 export { isMixtureLayer } from "./decoder/config.ts";
 export type { DecoderLayer, DecoderParameters } from "./decoder/parameters.ts";

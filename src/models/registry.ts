@@ -1,14 +1,27 @@
 /** All model families: the only file that knows them all. */
 import { CongError, closest } from "../support/index.ts";
+import { bert } from "./bert/index.ts";
+import { chatGlm6b } from "./chatglm-6b/index.ts";
 import type { JsonObject, ModelConfig, ModelFamily } from "./family.ts";
 import { glm } from "./glm/index.ts";
+import { glmOriginal } from "./glm-original/index.ts";
 import { glm4 } from "./glm4/index.ts";
 import { glm4Moe } from "./glm4-moe/index.ts";
 import { llama } from "./llama/index.ts";
 import { qwen2 } from "./qwen2/index.ts";
 import { qwen3 } from "./qwen3/index.ts";
 
-const families: readonly ModelFamily[] = [glm, glm4, glm4Moe, llama, qwen2, qwen3];
+const families: readonly ModelFamily[] = [
+  chatGlm6b,
+  glmOriginal, // shares its model type with glm, and is the one that can be told
+  glm,
+  glm4,
+  glm4Moe,
+  llama,
+  qwen2,
+  qwen3,
+  bert,
+];
 
 /** Names of all families. */
 export const familyNames = (): string[] => families.map(({ name }) => name);
@@ -26,8 +39,10 @@ export function familyNamed(name: string): ModelFamily {
  */
 export function readModelConfig(json: JsonObject): { readonly family: ModelFamily; readonly config: ModelConfig } {
   const type = json.model_type;
-  const all = families.flatMap(({ modelTypes }) => modelTypes);
-  const found = families.find(({ modelTypes }) => modelTypes.some((each) => each === type));
+  const all = [...new Set(families.flatMap(({ modelTypes }) => modelTypes))];
+  const found = families.find(
+    ({ modelTypes, recognizes }) => modelTypes.some((each) => each === type) && (recognizes?.(json) ?? true),
+  );
   if (found === undefined) {
     const near = typeof type === "string" ? closest(type, all) : undefined;
     throw new CongError(
