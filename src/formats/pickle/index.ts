@@ -1,0 +1,2 @@
+/** PyTorch checkpoints, read without running anything. */
+export { openPickle, type PickleFile, parsePickle } from "./open.ts";
