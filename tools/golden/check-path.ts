@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Backend } from "../../src/engine/index.ts";
+import { chatGlmCppModels, chatGlmCppOperators, checkChatGlmCppModel, checkChatGlmCppOperator } from "./chatglm-cpp.ts";
 import { checkModel } from "./model.ts";
 import { checkOptimizers } from "./optimizers.ts";
 import { type GoldenCheck, isWithin } from "./quantity.ts";
@@ -21,6 +22,8 @@ const checks: Readonly<Record<string, GoldenCheck>> = {
   "lr-schedules.json": checkSchedules,
   "optimizers.safetensors": checkOptimizers,
   "rnn.safetensors": checkRecurrent,
+  ...Object.fromEntries(chatGlmCppModels.map((name) => [name, checkChatGlmCppModel])),
+  ...Object.fromEntries(chatGlmCppOperators.map((name) => [name, checkChatGlmCppOperator])),
 };
 
 /** A folder with one of these holds a model or an adapter. */
@@ -35,7 +38,7 @@ export function fixturesAt(path: string): string[] {
   const names = readdirSync(path).sort();
   const found = names.filter((name) => {
     const child = join(path, name);
-    return statSync(child).isDirectory() ? isModel(child) : /(?<!\.meta)\.json$|\.safetensors$/.test(name);
+    return statSync(child).isDirectory() ? isModel(child) : /(?<!\.meta)\.json$|\.safetensors$|\.data$/.test(name);
   });
   // A folder of other things, tokenizers for example, is one fixture.
   const folders = names.filter((name) => statSync(join(path, name)).isDirectory() && !found.includes(name));
