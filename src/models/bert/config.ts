@@ -74,7 +74,7 @@ export const writeBertConfig = (config: BertConfig): JsonObject => ({
   max_position_embeddings: config.contextLength,
   type_vocab_size: config.segmentTypes,
   initializer_range: config.initializerRange,
-  pad_token_id: config.padId ?? 0,
+  pad_token_id: config.padId ?? null,
   id2label: Object.fromEntries(Array.from({ length: config.labels }, (_, i) => [String(i), `LABEL_${i}`])),
   tie_word_embeddings: true,
   dtype: "float32",
