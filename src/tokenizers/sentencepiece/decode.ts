@@ -2,14 +2,15 @@
  * Ids back to text, as SentencePiece does it: "▁" becomes a space, runs of byte pieces become characters, and the space
  * that encoding put before the text is taken off again.
  */
-import { byteOfPiece, type SentencePieceModel } from "./model.ts";
+import { byteOfPiece, type SentencePiece, type SentencePieceModel } from "./model.ts";
 import { Normalizer } from "./normalizer.ts";
 import { repairUtf8 } from "./utf8.ts";
 
 const escapedSpace = "\u2581";
+const outside: SentencePiece = { piece: "", score: 0, type: "control" };
 
 export interface SentencePieceDecoder {
-  /** Text of these ids, each below the number of pieces. Control pieces give nothing. */
+  /** Text of these ids. Control pieces, and ids beyond the pieces, give nothing but end a run of bytes. */
   decode(ids: Iterable<number>): string;
   /** The bytes one piece adds, whatever stands around it; none for control pieces. */
   bytesOf(id: number): Uint8Array;
@@ -34,7 +35,7 @@ export function createDecoder(model: SentencePieceModel): SentencePieceDecoder {
     let atStart = true;
     let dropped = false;
     for (const id of ids) {
-      const { piece, type } = pieces[id]!;
+      const { piece, type } = pieces[id] ?? outside;
       if (type === "byte") {
         run.push(byteOfPiece(piece));
         continue;

@@ -71,8 +71,9 @@ export function sentencePieceTokenizer(
     for (const id of ids) {
       checkId(id);
       const token = addedNames.get(id) ?? (pieces[id]!.type === "control" ? pieces[id]!.piece : undefined);
-      if (token === undefined) plain.push(id);
-      else if (!skipSpecialTokens) {
+      if (token === undefined || skipSpecialTokens) {
+        plain.push(id);
+      } else {
         text += decoder.decode(plain) + token;
         plain = [];
       }

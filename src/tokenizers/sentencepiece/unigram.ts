@@ -5,7 +5,8 @@
  * - a character that no piece covers alone may be unknown, at the lowest normal score minus 10;
  * - a user-defined piece of n bytes scores n · (highest score) − 0.1, where "highest" is never below the smallest
  *   positive float32, so that it beats any cutting of the same bytes;
- * - totals are kept in float32, compared in float64, and a later candidate must be strictly better.
+ * - totals are float32 (since version 0.2; before, candidates were compared in float64), and a later candidate must be
+ *   strictly better.
  */
 import type { SentencePieceModel } from "./model.ts";
 import { type PieceTable, pushUnknown, unusedFlag, userDefinedFlag } from "./pieces.ts";
@@ -15,6 +16,7 @@ import { characterLength } from "./utf8.ts";
 const largestFloat = 3.4028234663852886e38;
 const smallestFloat = 1.1754943508222875e-38;
 const unknownPenalty = 10;
+const userDefinedPenalty = Math.fround(0.1);
 
 export class UnigramEncoder {
   private readonly table: PieceTable;
@@ -48,7 +50,7 @@ export class UnigramEncoder {
   private search(bytes: Uint8Array, length: number): void {
     const { base, check, value } = this.table.trie;
     const { flags, scores, unknownId } = this.table;
-    const { total, start, id: best, unknownScore } = this;
+    const { total, start, id: best, unknownScore, highest } = this;
     start.fill(-1, 0, length + 1);
     total[0] = 0;
     for (let from = 0; from < length; ) {
@@ -65,8 +67,8 @@ export class UnigramEncoder {
         if (id < 0) continue;
         const flag = flags[id]!;
         if (flag === unusedFlag) continue;
-        const score = flag === userDefinedFlag ? Math.fround((at - from) * this.highest) - 0.1 : scores[id]!;
-        const candidate = score + before;
+        const score = flag === userDefinedFlag ? Math.fround((at - from) * highest) - userDefinedPenalty : scores[id]!;
+        const candidate = Math.fround(Math.fround(score) + before);
         if (start[at]! < 0 || candidate > total[at]!) {
           total[at] = candidate;
           start[at] = from;
