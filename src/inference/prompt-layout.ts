@@ -1,13 +1,12 @@
 /**
- * How a family lays a prompt out: positions of its tokens and of those generated after it, and how much of it every
- * token sees.
+ * How a family lays out a text that grows: positions of the prompt's tokens and of those after it, and how much of the
+ * prompt every token sees.
  *
- * Causal models count 0, 1, 2, … and look back only. GLM and ChatGLM-6B read the prompt in both directions and have two
- * rows of positions (place in the prompt, place in the answer).
+ * Causal models count 0, 1, 2, … and look back only. GLM and ChatGLM-6B have two rows of positions, decided by the
+ * prompt: what comes after it stays at the place of the last blank and goes on counting inside the span.
  */
 import type { ModelConfig, ModelFamily } from "../models/index.ts";
 
-/** The layout of one text, decided by its prompt. */
 export interface PromptLayout {
   /** This many leading tokens are seen by every token; 0 for causal models. */
   readonly visible: number;
@@ -15,17 +14,21 @@ export interface PromptLayout {
   positions(index: number): readonly number[];
 }
 
-/** A family that does not just count from 0. */
-export interface LayoutFamily {
-  /** How many rows of positions the network takes. */
-  readonly positionRows: 1 | 2;
-  promptLayout(config: ModelConfig, prompt: readonly number[]): PromptLayout;
+/** How many rows of positions the network takes. */
+export const positionRows = (family: ModelFamily): 1 | 2 => (family.layout === undefined ? 1 : 2);
+
+/**
+ * The layout of a text that begins with `prompt`.
+ * @throws CongError `BAD_ARGUMENT` when the family cannot lay this prompt out
+ */
+export function promptLayout(family: ModelFamily, config: ModelConfig, prompt: readonly number[]): PromptLayout {
+  const layout = family.layout?.(config, prompt);
+  if (layout === undefined) return { visible: 0, positions: (index) => [index] };
+  const [places, inside] = layout.positions;
+  const last = prompt.length - 1;
+  return {
+    visible: layout.prefixLength,
+    positions: (index) =>
+      index <= last ? [places[index]!, inside[index]!] : [places[last]!, inside[last]! + index - last],
+  };
 }
-
-const counting: PromptLayout = { visible: 0, positions: (index) => [index] };
-const countingFamily: LayoutFamily = { positionRows: 1, promptLayout: () => counting };
-
-/** The family's layout; families without one count from 0. */
-export const layoutFamily = (family: ModelFamily): LayoutFamily => (hasLayout(family) ? family : countingFamily);
-
-const hasLayout = (family: object): family is LayoutFamily => "promptLayout" in family && "positionRows" in family;

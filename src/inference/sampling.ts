@@ -12,7 +12,7 @@ export function likeliest(scores: Float32Array): number {
     if (score > top) {
       best = id;
       top = score;
-    } else if (score !== score) throw notANumber(id);
+    } else if (Number.isNaN(score)) throw notANumber(id);
   }
   if (best < 0) throw nothingLeft();
   return best;

@@ -27,7 +27,7 @@ import {
   trace,
 } from "../../engine/index.ts";
 import { assignCache, type CacheSize, cacheSpec, type KeysAndValues, positionsFrom } from "../../nn/index.ts";
-import { layoutFamily } from "../prompt-layout.ts";
+import { positionRows } from "../prompt-layout.ts";
 import { type Network, prefixLength } from "./network.ts";
 
 /** What a program is compiled for. */
@@ -42,9 +42,7 @@ export interface ProgramShape {
 
 /** Whether the program is told the positions; otherwise it counts from the cache's first row. */
 export const takesPositions = (network: Network, { padded }: Pick<ProgramShape, "padded">): boolean =>
-  padded ||
-  layoutFamily(network.family).positionRows > 1 ||
-  (network.prefix !== undefined && !network.prefix.takesPositions);
+  padded || positionRows(network.family) > 1 || (network.prefix !== undefined && !network.prefix.takesPositions);
 
 export const cacheSizeOf = ({ config }: Network, { rows, capacity }: ProgramShape): CacheSize => ({
   batch: rows,
@@ -93,7 +91,7 @@ export const named = (parameters: Network["parameters"]): Record<string, HostTen
   Object.fromEntries(flattenTree<HostTensor>(parameters, "model"));
 
 function positionInput(builder: GraphBuilder, { family }: Network, rows: number): Tensor {
-  const shape = layoutFamily(family).positionRows === 1 ? [rows, "tokens"] : [rows, 2, "tokens"];
+  const shape = positionRows(family) === 1 ? [rows, "tokens"] : [rows, 2, "tokens"];
   return builder.input("positions", "int64", shape);
 }
 

@@ -6,7 +6,7 @@ import { type Executable, type HostTensor, hostTensor } from "../../engine/index
 import { checkInteger } from "../../support/checks.ts";
 import { CongError } from "../../support/errors.ts";
 import type { DecodingSession, FeedOptions, Logits } from "../decoding-session.ts";
-import { layoutFamily, type PromptLayout } from "../prompt-layout.ts";
+import { type PromptLayout, positionRows, promptLayout } from "../prompt-layout.ts";
 import { freshCache, reorderRows, resizeCapacity } from "./cache-rows.ts";
 import { type Network, prefixLength } from "./network.ts";
 import { cacheNames, cacheSizeOf, type ProgramShape, takesPositions } from "./program.ts";
@@ -133,9 +133,8 @@ class EngineSession implements DecodingSession, Tenant {
 
   private begin(ids: readonly (readonly number[])[], count: number): void {
     const { family, config } = this.pool.network;
-    const own = layoutFamily(family);
     this.padding = ids.map((row) => count - row.length);
-    this.layouts = ids.map((row) => own.promptLayout(config, row));
+    this.layouts = ids.map((row) => promptLayout(family, config, row));
     const padded = this.padding.some((pads) => pads > 0);
     const most = this.prefix + this.limit;
     const columns = Math.min(this.prefix + count + this.expected, most);
@@ -254,17 +253,17 @@ class EngineSession implements DecodingSession, Tenant {
   private positions(column: number, size: number): HostTensor {
     const { family, prefix } = this.pool.network;
     const shift = prefix?.takesPositions ? this.prefix : 0;
-    const { positionRows } = layoutFamily(family);
+    const count = positionRows(family);
     const values = this.layouts.flatMap((layout, row) => {
       const tokens = Array.from({ length: size }, (_, i) => {
         const index = column + i - this.padding[row]!;
         return index < 0 ? undefined : layout.positions(index);
       });
-      return Array.from({ length: positionRows }, (_, part) =>
+      return Array.from({ length: count }, (_, part) =>
         tokens.map((position) => (position === undefined ? 0 : position[part]! + shift)),
       ).flat();
     });
-    return integers(positionRows === 1 ? [this.rows, size] : [this.rows, positionRows, size], values);
+    return integers(count === 1 ? [this.rows, size] : [this.rows, count, size], values);
   }
 }
 
