@@ -29,6 +29,8 @@ export interface Checkpoint {
   readonly folder: string;
   /** The content of `config.json`, translated where the names are. */
   readonly config: JsonObject;
+  /** The folder also holds a P-Tuning v2 prefix, which is not among the tensors; read it as an adapter. */
+  readonly hasPrefixEncoder: boolean;
   /** All tensor names. */
   readonly names: readonly string[];
   has(name: string): boolean;

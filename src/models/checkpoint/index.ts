@@ -3,4 +3,16 @@ export type { Checkpoint, CheckpointSpec, QuantizedRows } from "./checkpoint.ts"
 export { convertFloat, toHostTensor } from "./host-tensors.ts";
 export { isRotaryBuffer, type LoadParametersOptions, loadParameters } from "./load-parameters.ts";
 export { type OpenCheckpointOptions, openCheckpoint } from "./open.ts";
+export { dequantizeRows } from "./quantized.ts";
 export { readJsonObject } from "./read-json.ts";
+export {
+  convertCheckpoint,
+  copyTokenizerFiles,
+  type SavedDtype,
+  type SavedModel,
+  type SaveOptions,
+  saveCheckpoint,
+  tokenizerFiles,
+} from "./save.ts";
+export { type CheckpointLayout, layoutOf } from "./thudm/layout.ts";
+export { toThudm } from "./thudm/to-thudm.ts";

@@ -7,17 +7,25 @@ import { unknownName } from "../../support/suggest.ts";
 import type { JsonObject } from "../family.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { hostDtype, toHostTensor } from "./host-tensors.ts";
+import { dequantized } from "./quantized.ts";
 import { readJsonObject } from "./read-json.ts";
 import { type OpenFilesOptions, openTensorFiles, type TensorFiles } from "./tensor-files.ts";
+import { fromChatGlm6b } from "./thudm/chatglm-6b.ts";
+import { fromThudm } from "./thudm/from-thudm.ts";
+import { layoutOf } from "./thudm/layout.ts";
 
 export type OpenCheckpointOptions = OpenFilesOptions;
 
 /**
- * Opens a folder as Hugging Face tools save it: `config.json` with `model.safetensors`, or shards with an index, which
- * is checked against them. Only headers are read; nothing in the folder is executed.
+ * Opens a folder as Hugging Face tools save it: `config.json` with `model.safetensors` or `pytorch_model.bin`, or shards
+ * with an index, which is checked against them. Only headers are read; nothing in the folder is executed.
  *
- * @throws CongError `PATH_NOT_FOUND`, `FILE_READ_FAILED`, `BAD_CONFIG`, `SAFETENSORS_INVALID`, or `CHECKPOINT_INVALID`
- * that lists every contradiction between index and shards
+ * Folders in the layout of THUDM are shown as Hugging Face ones: ChatGLM2-6B, ChatGLM3-6B and GLM-4-9B as `glm`.
+ * ChatGLM-6B, for which there is no other layout, keeps its names. Official int8 and int4 weights are dequantised when
+ * they are read; `readQuantized` gives their codes.
+ *
+ * @throws CongError `PATH_NOT_FOUND`, `FILE_READ_FAILED`, `BAD_CONFIG`, `SAFETENSORS_INVALID`, `PICKLE_INVALID`,
+ * `PICKLE_UNSAFE`, or `CHECKPOINT_INVALID` that lists every contradiction between index and shards
  */
 export async function openCheckpoint(folder: string, options: OpenCheckpointOptions = {}): Promise<Checkpoint> {
   await recoverFolder(folder);
@@ -27,14 +35,26 @@ export async function openCheckpoint(folder: string, options: OpenCheckpointOpti
     throw new CongError("PATH_NOT_FOUND", `${what} ${folder}`, { folder }, "give the folder that holds config.json");
   }
   const config = await readJsonObject(join(folder, "config.json"));
-  return plainCheckpoint(folder, config, await openTensorFiles(folder, options));
+  const layout = layoutOf(config);
+  // The index of the published ChatGLM-6B still counts the rows of its first vocabulary.
+  const indexTotal = options.indexTotal ?? (layout === "chatglm-6b" ? "ignore" : "error");
+  const files = await openTensorFiles(folder, { ...options, indexTotal });
+  try {
+    const stored = dequantized(plainCheckpoint(folder, config, files), files, config);
+    if (layout === "chatglm") return fromThudm(stored);
+    return layout === "chatglm-6b" ? fromChatGlm6b(stored) : stored;
+  } catch (error) {
+    await files.close();
+    throw error;
+  }
 }
 
 /** Tensors as the files name them. */
-export function plainCheckpoint(folder: string, config: JsonObject, files: TensorFiles): Checkpoint {
+function plainCheckpoint(folder: string, config: JsonObject, files: TensorFiles): Checkpoint {
   return {
     folder,
     config,
+    hasPrefixEncoder: false,
     names: [...files.tensors.keys()],
     has: (name) => files.tensors.has(name),
     spec(name) {

@@ -6,6 +6,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import {
   byteLengthOf,
+  openPickle,
   openSafetensors,
   readShardIndex,
   type SafeTensor,
@@ -18,6 +19,8 @@ import { unknownName } from "../../support/suggest.ts";
 export interface TensorFile {
   readonly path: string;
   readonly tensors: readonly SafeTensorInfo[];
+  /** Bytes of the data; in pickles, storages that tensors share count once. */
+  readonly storedBytes: number;
   read(name: string): Promise<SafeTensor>;
   close(): Promise<void>;
 }
@@ -38,6 +41,7 @@ interface FileKind {
 
 const kinds: readonly FileKind[] = [
   { single: "model.safetensors", index: "model.safetensors.index.json", open: openSafetensorsFile },
+  { single: "pytorch_model.bin", index: "pytorch_model.bin.index.json", open: openPickleFile },
 ];
 
 export interface OpenFilesOptions {
@@ -126,9 +130,10 @@ function checkIndex(
 
 function checkTotal(indexPath: string, stated: string | undefined, files: readonly TensorFile[]): void {
   if (stated === undefined) return;
-  const infos = files.flatMap(({ tensors }) => tensors);
-  const actual = infos.reduce((sum, { dtype, shape }) => sum + (byteLengthOf(dtype, shape) ?? 0), 0);
-  if (Number(stated) === actual) return;
+  const actual = bytesOf(files.flatMap(({ tensors }) => tensors));
+  // Writers disagree on whether a shared storage counts once.
+  const stored = files.reduce((sum, { storedBytes }) => sum + storedBytes, 0);
+  if (Number(stated) === actual || Number(stated) === stored) return;
   throw new CongError(
     "CHECKPOINT_INVALID",
     `${indexPath}: the index states total_size ${stated}, the tensors of the shards have ${actual} bytes`,
@@ -157,8 +162,23 @@ async function openSafetensorsFile(path: string): Promise<TensorFile> {
   const file = await openSafetensors(path);
   const tensors: SafeTensorInfo[] = [];
   for (const name of file.names) tensors.push(await file.info(name));
-  return { path, tensors, read: (name) => file.read(name), close: () => file.close() };
+  return { path, tensors, storedBytes: bytesOf(tensors), read: (name) => file.read(name), close: () => file.close() };
 }
+
+async function openPickleFile(path: string): Promise<TensorFile> {
+  const file = await openPickle(path);
+  const { storageBytes: storedBytes } = file;
+  return {
+    path,
+    tensors: [...file.tensors.values()],
+    storedBytes,
+    read: (name) => file.read(name),
+    close: () => file.close(),
+  };
+}
+
+const bytesOf = (tensors: readonly SafeTensorInfo[]): number =>
+  tensors.reduce((sum, { dtype, shape }) => sum + (byteLengthOf(dtype, shape) ?? 0), 0);
 
 async function exists(path: string): Promise<boolean> {
   return stat(path).then(
