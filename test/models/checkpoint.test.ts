@@ -1,4 +1,5 @@
 /** The THUDM folders of the fixtures against the Hugging Face folder they were made from. */
+import { createHash } from "node:crypto";
 import {
   cpSync,
   existsSync,
