@@ -22,7 +22,7 @@ import {
   rowDistances,
   scratchBytes,
 } from "../x64/matmul/plan.ts";
-import { addressOf, driverAddress } from "../x64/matmul/routines.ts";
+import { createRoutines, type Routines } from "../x64/matmul/routines.ts";
 import type { CustomOp } from "./custom-ops.ts";
 import type { Lowering } from "./lowering.ts";
 import { allocate, free, type NativeBuffer } from "./memory.ts";
@@ -31,6 +31,8 @@ import { allocate, free, type NativeBuffer } from "./memory.ts";
 const smallestWork = 1 << 21;
 const smallestRows = 32;
 const lanes = 16;
+/** Most elements of a row: fourteen of them are a displacement of 32 bits. */
+const longestRow = 1 << 25;
 
 /** The shape of a product that machine code takes over, or undefined. */
 export function machineMatmulShape(graph: Graph, node: Node): MatmulShape | undefined {
@@ -47,6 +49,7 @@ export function machineMatmulShape(graph: Graph, node: Node): MatmulShape | unde
   const batch = outer.reduce((product, size) => product * size, 1);
   if (columns % lanes !== 0 || rows < smallestRows || batch * rows * inner * columns < smallestWork) return undefined;
   if (batch > 1 && inner * columns > mostOfBatchB) return undefined;
+  if (Math.max(rows, inner, columns) > longestRow) return undefined;
   return { rows, inner, columns, transposeA, transposeB, scale, batch };
 }
 
@@ -75,16 +78,25 @@ export function machineMatmulOps(graph: Graph): CustomOp[] {
   if (shapes.size === 0) return [];
   // Runs of a program, and ops of a run, come one after another: all may use the same scratch memory.
   const scratch = allocate(packedBytes + mostParts * scratchBytes);
-  return [...shapes.values()].map(({ shape, output }, i) => customOp(shape, output, scratch, i === 0));
+  const routines = createRoutines();
+  const release = () => {
+    free(scratch);
+    routines.release();
+  };
+  return [...shapes.values()].map(({ shape, output }, i) =>
+    customOp(shape, output, { scratch, routines, ...(i === 0 ? { release } : {}) }),
+  );
 }
 
-function customOp(
-  shape: MatmulShape,
-  output: readonly number[],
-  scratch: NativeBuffer,
-  ownsScratch: boolean,
-): CustomOp {
-  const phases = planMatmul(shape).map((parts) => parts.map((entries) => encodeTable(entries, addressOf)));
+/** What all products of a program share; one of them releases it. */
+interface Shared {
+  readonly scratch: NativeBuffer;
+  readonly routines: Routines;
+  release?(): void;
+}
+
+function customOp(shape: MatmulShape, output: readonly number[], { scratch, routines, release }: Shared): CustomOp {
+  const phases = planMatmul(shape).map((parts) => parts.map((entries) => encodeTable(entries, routines.addressOf)));
   const distances = rowDistances(shape);
   const count = phases.flat().length;
   // One block of native memory: for each part where its table starts and ends and its scratch memory; distances; tables.
@@ -110,6 +122,7 @@ function customOp(
     return { parts: first, chunks: tables.length };
   });
   const constants = start + BigInt(header);
+  const driver = routines.driverAddress();
   return {
     name: opName(shape, output),
     inputs: 2,
@@ -117,10 +130,13 @@ function customOp(
     shape: output,
     inPlace: [],
     emit: (assembler) =>
-      starts.map(({ parts, chunks }) => ({ entry: emitPart(assembler, { parts, constants, packed: shared }), chunks })),
+      starts.map(({ parts, chunks }) => ({
+        entry: emitPart(assembler, { parts, constants, packed: shared, driver }),
+        chunks,
+      })),
     release() {
       free(memory);
-      if (ownsScratch) free(scratch);
+      release?.();
     },
   };
 }
@@ -131,7 +147,7 @@ const partBytes = 32;
 /** `void part(void **pointers, size_t index)`: hands the driver one part's table and the base pointers of `plan.ts`. */
 function emitPart(
   assembler: Assembler,
-  addresses: { readonly parts: bigint; readonly constants: bigint; readonly packed: bigint },
+  addresses: { readonly parts: bigint; readonly constants: bigint; readonly packed: bigint; readonly driver: bigint },
 ): Label {
   const { rax, rcx, rdx, rsp, rbp, rsi, rdi, r8 } = gpr;
   const entry = assembler.label();
@@ -158,7 +174,7 @@ function emitPart(
   assembler.load(r8, { base: rax, index: rsi, offset: 8 });
   assembler.move(rsi, r8);
   assembler.move(rdx, rsp);
-  assembler.moveConstant(rax, driverAddress());
+  assembler.moveConstant(rax, addresses.driver);
   assembler.callRegister(rax);
   assembler.move(rsp, rbp);
   assembler.pop(rbp);

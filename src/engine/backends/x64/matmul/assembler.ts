@@ -147,8 +147,14 @@ export class Assembler {
     this.legacy(0, [0xff], 2, target);
   }
 
-  prefetch(address: Memory): void {
-    this.legacy(0, [0x0f, 0x18], 1, address);
+  /** Fetches a cache line ahead of its use, to the first or the second level. */
+  prefetch(address: Memory, level: 1 | 2 = 1): void {
+    this.legacy(0, [0x0f, 0x18], level, address);
+  }
+
+  /** Fetches a cache line that will be written. */
+  prefetchToWrite(address: Memory): void {
+    this.legacy(0, [0x0f, 0x0d], 1, address);
   }
 
   /** k ← low 16 bits of a 32-bit register. */

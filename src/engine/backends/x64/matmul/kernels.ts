@@ -1,12 +1,12 @@
 /**
  * Machine code of a matrix product: the inner kernel, the packing routines, and the driver that calls them.
  *
- * The scheme is that of Goto and van de Geijn (2008): blocks of A and B are copied ("packed") into panels that fit the
- * caches, and an inner kernel keeps a tile of C in registers. A tile is 14 rows by two vectors of 16 columns: 28
- * accumulators, 2 registers for B and 2 that A's elements are broadcast into, which makes 32.
+ * The scheme is that of Goto and van de Geijn (2008) with the operands' parts exchanged: a panel of A (14 rows) stays in
+ * the L1 cache while panels of B (32 columns) pass by from the L2 cache. A tile of C is 14 rows by two vectors of 16
+ * columns: 28 accumulators, 2 registers for B and 2 that A's elements are broadcast into, which makes 32.
  *
- * Every routine has the same signature (System V ABI): pointers in rdi, rsi, rdx and numbers in rcx, r8, r9, so that
- * one driver can call them all from a table (`plan.ts`).
+ * Every routine has the same signature (System V ABI): pointers in rdi, rsi, rdx, rcx and numbers in r8, r9, so that one
+ * driver can call them all from a table (`plan.ts`). Strides are known when code is made and are part of it.
  */
 import { Assembler, r8, r9, r10, r11, r12, r13, rax, rbx, rcx, rdi, rdx, rsi } from "./assembler.ts";
 
@@ -14,44 +14,103 @@ export const tileRows = 14;
 export const lanes = 16;
 const firstB = 28;
 const firstBroadcast = 30;
+/** Steps of k in one turn of the inner loop. */
+const unrolled = 8;
+/** How many steps of k ahead B is fetched from the L2 cache. */
+const stepsAhead = 32;
+
+export interface TileForm {
+  readonly rows: number;
+  /** Columns of a panel of B, in vectors of sixteen. */
+  readonly vectors: 1 | 2;
+  /** C += instead of C =. */
+  readonly accumulate: boolean;
+  readonly scale: number;
+  /** Bytes from a row of A to the next, and from one k to the next. */
+  readonly rowA: number;
+  readonly stepA: number;
+  /** Bytes from a row of C to the next. */
+  readonly rowC: number;
+  /**
+   * What to fetch meanwhile for the panel of A that comes next: nothing (0), two of its rows with each panel of B
+   * ("rows", distance of rows), or one line of its source every eighth k ("steps", distance of k).
+   */
+  readonly fetch: "rows" | "steps" | "nothing";
+  readonly fetchDistance: number;
+}
 
 /**
- * C[rows, vectors·16] (+)= scale · A panel · B panel, for several A panels below each other.
- * rdi A panels (per k: `rows` floats), rsi B panel (per k: `vectors`·16 floats), rdx C, rcx bytes between rows of C,
- * r8 length of k, r9 number of A panels.
+ * C[rows, panels·vectors·16] (+)= scale · A panel · B panels.
+ * rdi A panel, rsi B panels (each per k: `vectors`·16 floats), rdx C, rcx source of the next A panel,
+ * r8 length of k, r9 number of B panels.
  */
-export function tileKernel(rows: number, vectors: 1 | 2, accumulate: boolean, scale: number): Uint8Array {
+export function tileKernel(form: TileForm): Uint8Array {
+  const { rows, vectors, accumulate, scale, rowA, stepA, rowC, fetch, fetchDistance } = form;
   const asm = new Assembler();
   const sum = (row: number, vector: number) => row * vectors + vector;
+  const stepB = vectors * 64;
+  const eachOfC = (visit: (place: { base: number; displacement: number }, row: number, v: number) => void) => {
+    for (let row = 0; row < rows; row++) {
+      for (let v = 0; v < vectors; v++) visit({ base: rdx, displacement: row * rowC + v * 64 }, row, v);
+    }
+  };
+  const step = (k: number) => {
+    for (let v = 0; v < vectors; v++) asm.loadVector(firstB + v, { base: rsi, displacement: k * stepB + v * 64 });
+    for (let v = 0; v < vectors; v++) asm.prefetch({ base: rsi, displacement: (k + stepsAhead) * stepB + v * 64 });
+    for (let row = 0; row < rows; row++) {
+      const factor = firstBroadcast + (row & 1);
+      asm.broadcast(factor, { base: rdi, displacement: row * rowA + k * stepA });
+      for (let v = 0; v < vectors; v++) asm.multiplyAdd(sum(row, v), factor, firstB + v);
+    }
+  };
+  const advance = (steps: number) => {
+    asm.addImmediate(rdi, steps * stepA);
+    asm.addImmediate(rsi, steps * stepB);
+  };
+  asm.move(r10, rdi);
+  asm.move(r11, rcx);
   const nextPanel = asm.here();
-  asm.move(r10, rsi);
-  asm.move(r11, r8);
+  asm.move(rdi, r10);
+  if (fetch === "rows") asm.move(rcx, r11);
+  eachOfC((place) => asm.prefetchToWrite(place));
   for (let i = 0; i < rows * vectors; i++) asm.zeroVector(i);
-  const nextK = asm.here();
-  for (let v = 0; v < vectors; v++) asm.loadVector(firstB + v, { base: r10, displacement: v * 64 });
-  for (let row = 0; row < rows; row++) {
-    const factor = firstBroadcast + (row & 1);
-    asm.broadcast(factor, { base: rdi, displacement: row * 4 });
-    for (let v = 0; v < vectors; v++) asm.multiplyAdd(sum(row, v), factor, firstB + v);
-  }
-  asm.prefetch({ base: rdi, displacement: 512 });
-  asm.addImmediate(rdi, rows * 4);
-  asm.addImmediate(r10, vectors * 64);
-  asm.decrement(r11);
-  asm.jumpIfNotZero(nextK);
+
+  asm.move(rax, r8);
+  asm.shiftRight(rax, Math.log2(unrolled));
+  asm.test(rax);
+  const fewSteps = asm.jumpIfZeroAhead();
+  const nextSteps = asm.here();
+  if (fetch !== "nothing") asm.prefetch({ base: rcx }, 2);
+  if (fetch === "rows") asm.prefetch({ base: rcx, displacement: fetchDistance }, 2);
+  asm.addImmediate(rcx, fetch === "rows" ? unrolled * 4 : fetchDistance);
+  for (let k = 0; k < unrolled; k++) step(k);
+  advance(unrolled);
+  asm.decrement(rax);
+  asm.jumpIfNotZero(nextSteps);
+  asm.land(fewSteps);
+
+  asm.move(rax, r8);
+  asm.andImmediate(rax, unrolled - 1);
+  asm.test(rax);
+  const noSteps = asm.jumpIfZeroAhead();
+  const nextStep = asm.here();
+  step(0);
+  advance(1);
+  asm.decrement(rax);
+  asm.jumpIfNotZero(nextStep);
+  asm.land(noSteps);
+
   if (scale !== 1) {
     asm.moveImmediate(rax, new Int32Array(Float32Array.of(scale).buffer)[0]!);
     asm.broadcastRegister(firstB, rax);
   }
-  for (let row = 0; row < rows; row++) {
-    for (let v = 0; v < vectors; v++) {
-      if (scale !== 1) asm.multiplyVector(sum(row, v), sum(row, v), firstB);
-      const place = { base: rdx, displacement: v * 64 };
-      if (accumulate) asm.addVector(sum(row, v), sum(row, v), place);
-      asm.storeVector(place, sum(row, v));
-    }
-    asm.add(rdx, rcx);
-  }
+  eachOfC((place, row, v) => {
+    if (scale !== 1) asm.multiplyVector(sum(row, v), sum(row, v), firstB);
+    if (accumulate) asm.addVector(sum(row, v), sum(row, v), place);
+    asm.storeVector(place, sum(row, v));
+  });
+  asm.addImmediate(rdx, stepB);
+  if (fetch === "rows") asm.addImmediate(r11, 2 * fetchDistance);
   asm.decrement(r9);
   asm.jumpIfNotZero(nextPanel);
   asm.ret();
@@ -60,9 +119,10 @@ export function tileKernel(rows: number, vectors: 1 | 2, accumulate: boolean, sc
 
 /**
  * Packs a matrix whose rows are k: copies `width` floats per k.
- * rdi source, rsi target, rcx bytes between source rows, r8 length of k.
+ * rdi source, rsi target, r8 length of k.
+ * @param stride bytes between source rows
  */
-export function packRows(width: number): Uint8Array {
+export function packRows(width: number, stride: number): Uint8Array {
   const asm = new Assembler();
   prepareMask(asm, width);
   const next = asm.here();
@@ -71,7 +131,7 @@ export function packRows(width: number): Uint8Array {
     asm.loadVector(v, { base: rdi, displacement: v * 64 }, partial);
     asm.storeVector({ base: rsi, displacement: v * 64 }, v, "mask" in partial ? { mask: 2 } : {});
   }
-  asm.add(rdi, rcx);
+  asm.addImmediate(rdi, stride);
   asm.addImmediate(rsi, width * 4);
   asm.decrement(r8);
   asm.jumpIfNotZero(next);
@@ -82,14 +142,13 @@ export function packRows(width: number): Uint8Array {
 /**
  * Packs a matrix whose columns are k: for each k one float from each of `width` rows. Blocks of sixteen k are
  * transposed in registers; what is left of k is gathered.
- * rdi source, rsi target, rdx sixteen int32 (bytes from a row to the rows below it), rcx bytes of sixteen rows,
- * r8 length of k.
+ * rdi source, rsi target, rdx sixteen int32 (bytes from a row to the rows below it), r8 length of k.
+ * @param stride bytes between source rows
  */
-export function packColumns(width: number): Uint8Array {
+export function packColumns(width: number, stride: number): Uint8Array {
   const asm = new Assembler();
   prepareMask(asm, width);
   const vectors = Math.ceil(width / lanes);
-  asm.load32(r9, { base: rdx, displacement: 4 }); // bytes of one row
   asm.move(r11, r8);
   asm.shiftRight(r11, 4);
   asm.test(r11);
@@ -100,7 +159,7 @@ export function packColumns(width: number): Uint8Array {
     const rows = Math.min(lanes, width - v * lanes);
     for (let row = 0; row < rows; row++) {
       asm.loadVector(row, { base: r10 });
-      asm.add(r10, r9);
+      asm.addImmediate(r10, stride);
     }
     transposeVectors(asm);
     for (let k = 0; k < lanes; k++) {
@@ -127,7 +186,7 @@ export function packColumns(width: number): Uint8Array {
     asm.copyMask(1, whole ? 3 : 2);
     asm.gather(v, { base: r10, index: indices, scale: 1 }, 1);
     asm.storeVector({ base: rsi, displacement: v * 64 }, v, whole ? {} : { mask: 2 });
-    asm.add(r10, rcx);
+    asm.addImmediate(r10, lanes * stride);
   }
   asm.addImmediate(rdi, 4);
   asm.addImmediate(rsi, width * 4);
@@ -173,12 +232,12 @@ function prepareMask(asm: Assembler, width: number): void {
   asm.maskFrom(2, rax);
 }
 
-/** Bytes of one entry of the driver's table: routine, three offsets, three numbers, three base indices. */
+/** Bytes of one entry of the driver's table: routine, four offsets, two numbers, four base indices. */
 export const entryBytes = 64;
 
 /**
  * Calls one routine after another. rdi first entry, rsi end of the table, rdx base pointers.
- * An entry is eight 64-bit words: routine; offset of each pointer from its base; rcx, r8, r9; one byte for each base.
+ * An entry is eight 64-bit words: routine; offset of each pointer from its base; r8, r9; one byte for each base.
  */
 export function driver(): Uint8Array {
   const asm = new Assembler();
@@ -188,14 +247,14 @@ export function driver(): Uint8Array {
   asm.move(r12, rdx);
   const next = asm.here();
   asm.load(rax, { base: rbx, displacement: 56 });
-  [rdi, rsi, rdx].forEach((target, i) => {
+  [rdi, rsi, rdx, rcx].forEach((target, i) => {
     if (i > 0) asm.shiftRight(rax, 8);
     asm.lowByte(rcx, rax);
     asm.load(target, { base: r12, index: rcx, scale: 8 });
     asm.addFrom(target, { base: rbx, displacement: 8 + 8 * i });
   });
-  [rcx, r8, r9].forEach((target, i) => {
-    asm.load(target, { base: rbx, displacement: 32 + 8 * i });
+  [r8, r9].forEach((target, i) => {
+    asm.load(target, { base: rbx, displacement: 40 + 8 * i });
   });
   asm.callMemory({ base: rbx });
   asm.addImmediate(rbx, entryBytes);

@@ -11,16 +11,16 @@ import {
   rowDistances,
   scratchBytes,
 } from "./plan.ts";
-import { addressOf, driverAddress } from "./routines.ts";
+import { createRoutines } from "./routines.ts";
 
 const driverType = koffi.proto("void MatmulDriver(void *, uint64_t, void *)");
-const drive = () => koffi.decode(driverAddress(), driverType) as (...values: unknown[]) => void;
 
 /** The product by machine code, one part after another. */
 function multiply(shape: MatmulShape, a: Float32Array, b: Float32Array): Float32Array {
   const c = new Float32Array(shape.batch * shape.rows * shape.columns).fill(Number.NaN);
   const packed = new Uint8Array(packedBytes);
-  const run = drive();
+  const { addressOf, driverAddress, release } = createRoutines();
+  const run = koffi.decode(driverAddress(), driverType) as (...values: unknown[]) => void;
   for (const parts of planMatmul(shape)) {
     // Backwards: parts of a phase may run in any order.
     for (const entries of [...parts].reverse()) {
@@ -31,6 +31,7 @@ function multiply(shape: MatmulShape, a: Float32Array, b: Float32Array): Float32
       run(table, BigInt(koffi.address(table)) + BigInt(table.byteLength), bases);
     }
   }
+  release();
   return c;
 }
 
@@ -60,6 +61,8 @@ const sizes = [
   [33, 257, 80],
   [500, 40, 64],
   [40, 2100, 2000],
+  [60, 1024, 416],
+  [100, 520, 432],
 ] as const;
 
 describe.skipIf(!supportsAvx512())("matrix product in machine code", () => {

@@ -4,9 +4,13 @@
  * Shapes are known when a program is compiled, so all loops over blocks are unrolled here, in TypeScript, into tables
  * that the driver walks. What remains in machine code are the loops inside a block. A plan is a list of phases; the
  * parts of a phase are independent, and there are more of them than threads, so that a thread that was held up takes
- * fewer. A single product packs B first, then computes blocks of rows; a batch is split by products.
+ * fewer. A single product packs B first, then computes blocks of C; a batch is split by products.
+ *
+ * Blocks (measured in `docs/decisions/machine-code-products.md`): a panel of A, 14 rows by 512, stays in the L1 cache
+ * while a block of B, 512 by up to 384 columns, passes by from the L2 cache. A is read where it lies if its rows do not
+ * drive each other out of the L1 cache; otherwise each panel is packed just before it is used.
  */
-import { entryBytes, lanes, tileRows } from "./kernels.ts";
+import { entryBytes, lanes, type TileForm, tileRows } from "./kernels.ts";
 
 export interface MatmulShape {
   readonly rows: number; // M
@@ -24,14 +28,8 @@ export interface MatmulShape {
 
 /** A routine by name, for `kernels.ts` to make and an address to be found. */
 export type Routine =
-  | {
-      readonly kind: "tile";
-      readonly rows: number;
-      readonly vectors: 1 | 2;
-      readonly accumulate: boolean;
-      readonly scale: number;
-    }
-  | { readonly kind: "packRows" | "packColumns"; readonly width: number };
+  | ({ readonly kind: "tile" } & TileForm)
+  | { readonly kind: "packRows" | "packColumns"; readonly width: number; readonly stride: number };
 
 export const routineKey = (routine: Routine): string => Object.values(routine).join(" ");
 
@@ -52,10 +50,12 @@ export interface Entry {
 
 const panelColumns = 2 * lanes;
 /** Most parts of a phase. */
-export const mostParts = 16;
-/** Longest block of k: a B panel of 32 columns stays in the L1 cache. */
-const deepest = 256;
-/** Rows of a block of A: with a block of k it stays in the L2 cache, beside its part of C. */
+export const mostParts = 32;
+/** Longest block of k: 14 rows of it take 28 KB of the L1 cache. */
+const deepest = 512;
+/** Most columns of a block of B: with the deepest k 768 KB of the L2 cache. */
+const mostColumns = 384;
+/** Rows of a block of C, about. */
 const blockRows = tileRows * 10;
 /** Elements of B that are packed at once. */
 const mostOfB = 4 * 1024 * 1024;
@@ -64,18 +64,26 @@ export const mostOfBatchB = 256 * 1024;
 
 /** Bytes of the memory that all parts share: packed B, with room for a vector behind it. */
 export const packedBytes = mostOfB * 4 + 4096;
-/** Bytes of scratch memory of one part: a packed block of A, and a packed B of a batch. */
-const scratchB = blockRows * deepest * 4 + 4096;
+/** Bytes of scratch memory of one part: a packed panel of A, and a packed B of a batch. */
+const scratchB = tileRows * deepest * 4 + 4096;
 export const scratchBytes = scratchB + mostOfBatchB * 4 + 4096;
 
-/** Splits k into blocks of nearly equal length, multiples of 16 but for the last. */
-function depths(inner: number): { readonly start: number; readonly depth: number }[] {
-  const depth = Math.ceil(inner / Math.ceil(inner / deepest) / lanes) * lanes;
-  return Array.from({ length: Math.ceil(inner / depth) }, (_, i) => ({
-    start: i * depth,
-    depth: Math.min(depth, inner - i * depth),
+interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Splits 0 … length into at most `pieces` of nearly equal length, multiples of `unit` but for the last. */
+function split(length: number, pieces: number, unit: number): Range[] {
+  const size = Math.ceil(length / pieces / unit) * unit;
+  return Array.from({ length: Math.ceil(length / size) }, (_, i) => ({
+    start: i * size,
+    end: Math.min((i + 1) * size, length),
   }));
 }
+
+/** Blocks of k. */
+const depths = (inner: number): Range[] => split(inner, Math.ceil(inner / deepest), lanes);
 
 /** The constants of a plan: int32 byte distances of sixteen rows of `inner` floats, which `packColumns` reads. */
 export const rowDistances = ({ inner }: MatmulShape): Int32Array =>
@@ -86,31 +94,42 @@ export type Plan = readonly (readonly (readonly Entry[])[])[];
 
 export const planMatmul = (shape: MatmulShape): Plan => (shape.batch === 1 ? planSingle(shape) : [planBatch(shape)]);
 
-/** For each range of columns that fits: pack B, then all blocks of rows. */
+/** For each range of columns that fits: pack B, then compute all blocks of C. */
 function planSingle(shape: MatmulShape): Plan {
   const width = Math.max(1, Math.floor(mostOfB / shape.inner / panelColumns)) * panelColumns;
-  const ranges = Array.from({ length: Math.ceil(shape.columns / width) }, (_, i) => i * width);
-  return ranges.flatMap((first) => {
+  return split(shape.columns, Math.ceil(shape.columns / width), panelColumns).flatMap((range) => {
     const packing: Entry[] = [];
-    const panels = packB(packing, shape, first, Math.min(first + width, shape.columns), { base: "packed", offset: 0 });
-    const share = Math.ceil(packing.length / mostParts);
-    const packingParts = Array.from({ length: Math.ceil(packing.length / share) }, (_, i) =>
-      packing.slice(i * share, (i + 1) * share),
+    const panels = packB(packing, shape, range, { base: "packed", offset: 0 });
+    const packingParts = split(packing.length, mostParts, 1).map(({ start, end }) => packing.slice(start, end));
+    const columns = split(range.end - range.start, Math.ceil((range.end - range.start) / mostColumns), panelColumns);
+    // Blocks of columns that are left over when every one has a part share parts.
+    const groups = split(columns.length, Math.min(columns.length, 8), 1);
+    const rows = split(
+      shape.rows,
+      Math.min(Math.floor(mostParts / groups.length), Math.ceil(shape.rows / blockRows)),
+      tileRows,
     );
-    const rows = Math.ceil(shape.rows / mostParts / tileRows) * tileRows;
-    const rowParts = Array.from({ length: Math.ceil(shape.rows / rows) }, (_, i) =>
-      planRows(shape, panels, i * rows, Math.min((i + 1) * rows, shape.rows)),
+    const parts = groups.flatMap((group) =>
+      rows.map((block) =>
+        columns
+          .slice(group.start, group.end)
+          .flatMap(({ start, end }) =>
+            planBlock(shape, panels, block, { start: range.start + start, end: range.start + end }),
+          ),
+      ),
     );
-    return [packingParts, rowParts];
+    return [packingParts, parts];
   });
 }
 
 /** Some products of a batch a part; each packs its own B. */
 function planBatch(shape: MatmulShape): Entry[][] {
-  const first: Entry[] = [];
-  const panels = packB(first, shape, 0, shape.columns, { base: "scratch", offset: scratchB });
-  first.push(...planRows(shape, panels, 0, shape.rows));
   const { rows, inner, columns, batch } = shape;
+  const first: Entry[] = [];
+  const panels = packB(first, shape, { start: 0, end: columns }, { base: "scratch", offset: scratchB });
+  for (const block of split(columns, Math.ceil(columns / mostColumns), panelColumns)) {
+    first.push(...planBlock(shape, panels, { start: 0, end: rows }, block));
+  }
   const distance = { a: rows * inner, b: inner * columns, c: rows * columns, packed: 0, scratch: 0, constants: 0 };
   const product = (index: number) =>
     first.map((entry) => ({
@@ -123,60 +142,87 @@ function planBatch(shape: MatmulShape): Entry[][] {
   );
 }
 
-/** Rows of C from packed B: each block is finished for all of k before the next, so that it stays in the L2 cache. */
-function planRows(shape: MatmulShape, panels: readonly ColumnPanel[], first: number, end: number): Entry[] {
+/** A block of C: each block of k goes through all panels of A before the next. */
+function planBlock(shape: MatmulShape, panels: readonly ColumnPanel[], rows: Range, columns: Range): Entry[] {
   const entries: Entry[] = [];
-  for (let m = first; m < end; m += blockRows) {
-    const endM = Math.min(m + blockRows, end);
-    for (const { start, depth } of depths(shape.inner)) {
-      packA(entries, shape, start, depth, m, endM);
-      for (const panel of panels) if (panel.start === start) multiply(entries, shape, panel, m, endM);
+  for (const k of depths(shape.inner)) {
+    const own = panels.filter(
+      ({ start, column }) => start === k.start && column >= columns.start && column < columns.end,
+    );
+    const whole = own.filter(({ vectors }) => vectors === 2);
+    for (let row = rows.start; row < rows.end; row += tileRows) {
+      const place = placeA(entries, shape, k, row, Math.min(tileRows, rows.end - row));
+      if (whole.length > 0) multiply(entries, shape, k, place, whole);
+      if (whole.length < own.length) multiply(entries, shape, k, place, own.slice(whole.length));
     }
   }
   return entries;
 }
 
-/** A packed block of B: up to 32 columns, one block of k. */
+/** A packed block of B: up to 32 columns, one block of k. Those of one block of k lie end to end. */
 interface ColumnPanel {
   readonly column: number;
   readonly vectors: 1 | 2;
   readonly start: number;
-  readonly depth: number;
   readonly place: Place;
 }
 
-function packB(entries: Entry[], shape: MatmulShape, first: number, end: number, target: Place): ColumnPanel[] {
+function packB(entries: Entry[], shape: MatmulShape, columns: Range, target: Place): ColumnPanel[] {
   const panels: ColumnPanel[] = [];
   let { offset } = target;
-  for (const { start, depth } of depths(shape.inner)) {
-    for (let column = first; column < end; column += panelColumns) {
-      const vectors = column + panelColumns <= end ? 2 : 1;
+  for (const { start, end } of depths(shape.inner)) {
+    for (let column = columns.start; column < columns.end; column += panelColumns) {
+      const vectors = column + panelColumns <= columns.end ? 2 : 1;
       const width = vectors * lanes;
       const place = { base: target.base, offset };
       entries.push(
         shape.transposeB
-          ? packColumnsOf(width, "b", column * shape.inner + start, shape.inner, place, depth)
-          : packRowsOf(width, "b", start * shape.columns + column, shape.columns, place, depth),
+          ? packColumnsOf(width, "b", column * shape.inner + start, shape.inner, place, end - start)
+          : packRowsOf(width, "b", start * shape.columns + column, shape.columns, place, end - start),
       );
-      panels.push({ column, vectors, start, depth, place });
-      offset += width * depth * 4;
+      panels.push({ column, vectors, start, place });
+      offset += width * (end - start) * 4;
     }
   }
   return panels;
 }
 
-function packA(entries: Entry[], shape: MatmulShape, k: number, depth: number, m: number, endM: number): void {
-  let offset = 0;
-  for (let row = m; row < endM; row += tileRows) {
-    const width = Math.min(tileRows, endM - row);
-    const target = { base: "scratch", offset } as const;
-    entries.push(
-      shape.transposeA
-        ? packRowsOf(width, "a", k * shape.rows + row, shape.rows, target, depth)
-        : packColumnsOf(width, "a", row * shape.inner + k, shape.inner, target, depth),
-    );
-    offset += width * depth * 4;
+/** A panel of A for the kernel: where it is, its strides, and what to fetch for the one below. */
+interface PlaceA {
+  readonly row: number;
+  readonly place: Place;
+  readonly next: Place;
+  readonly form: Pick<TileForm, "rows" | "rowA" | "stepA" | "fetch" | "fetchDistance">;
+}
+
+/** A's panel where it lies or, if its lines would not stay in the L1 cache, packed. */
+function placeA(entries: Entry[], shape: MatmulShape, k: Range, row: number, rows: number): PlaceA {
+  const stride = (shape.transposeA ? shape.rows : shape.inner) * 4;
+  const elements = shape.transposeA ? k.start * shape.rows + row : row * shape.inner + k.start;
+  const source = { base: "a", offset: elements * 4 } as const;
+  const depth = k.end - k.start;
+  const packed = { base: "scratch", offset: 0 } as const;
+  const inScratch = { rows, rowA: 4, stepA: rows * 4, fetchDistance: stride };
+  if (shape.transposeA) {
+    entries.push(packRowsOf(rows, "a", elements, shape.rows, packed, depth));
+    const next = { base: "a", offset: source.offset + (2 * tileRows - 1) * 4 } as const;
+    return { row, place: packed, next, form: { ...inScratch, fetch: "steps" } };
   }
+  const next = { base: "a", offset: source.offset + tileRows * stride } as const;
+  if (staysInL1(stride, depth)) {
+    return { row, place: source, next, form: { rows, rowA: stride, stepA: 4, fetch: "rows", fetchDistance: stride } };
+  }
+  entries.push(packColumnsOf(rows, "a", elements, shape.inner, packed, depth));
+  return { row, place: packed, next, form: { ...inScratch, fetch: "rows" } };
+}
+
+/** Whether no set of a cache of 64 sets gets more than eight lines of a panel of rows at this distance. */
+function staysInL1(stride: number, depth: number): boolean {
+  const sets = new Array<number>(64).fill(0);
+  for (let row = 0; row < tileRows; row++) {
+    for (let line = 0; line * lanes < depth; line++) sets[Math.floor((row * stride) / 64 + line) % sets.length]!++;
+  }
+  return Math.max(...sets) <= 8;
 }
 
 const packRowsOf = (
@@ -187,9 +233,9 @@ const packRowsOf = (
   target: Place,
   depth: number,
 ): Entry => ({
-  routine: { kind: "packRows", width },
-  places: [{ base, offset: first * 4 }, target, target],
-  numbers: [stride * 4, depth, 0],
+  routine: { kind: "packRows", width, stride: stride * 4 },
+  places: [{ base, offset: first * 4 }, target],
+  numbers: [depth],
 });
 
 const packColumnsOf = (
@@ -200,27 +246,24 @@ const packColumnsOf = (
   target: Place,
   depth: number,
 ): Entry => ({
-  routine: { kind: "packColumns", width },
+  routine: { kind: "packColumns", width, stride: stride * 4 },
   places: [{ base, offset: first * 4 }, target, { base: "constants", offset: 0 }],
-  numbers: [stride * lanes * 4, depth, 0],
+  numbers: [depth],
 });
 
-function multiply(entries: Entry[], shape: MatmulShape, panel: ColumnPanel, m: number, endM: number): void {
-  const { start, depth, vectors } = panel;
-  const whole = Math.floor((endM - m) / tileRows);
-  const rest = endM - m - whole * tileRows;
-  const tile = (rows: number, row: number, count: number) =>
-    entries.push({
-      routine: { kind: "tile", rows, vectors, accumulate: start > 0, scale: shape.scale },
-      places: [
-        { base: "scratch", offset: (row - m) * depth * 4 },
-        panel.place,
-        { base: "c", offset: (row * shape.columns + panel.column) * 4 },
-      ],
-      numbers: [shape.columns * 4, depth, count],
-    });
-  if (whole > 0) tile(tileRows, m, whole);
-  if (rest > 0) tile(rest, m + whole * tileRows, 1);
+function multiply(
+  entries: Entry[],
+  { columns, scale }: MatmulShape,
+  k: Range,
+  { row, place, next, form }: PlaceA,
+  panels: readonly ColumnPanel[],
+): void {
+  const { column, vectors, place: placeB } = panels[0]!;
+  entries.push({
+    routine: { kind: "tile", ...form, vectors, accumulate: k.start > 0, scale, rowC: columns * 4 },
+    places: [place, placeB, { base: "c", offset: (row * columns + column) * 4 }, next],
+    numbers: [k.end - k.start, panels.length],
+  });
 }
 
 /** The driver's table of a list of entries. */
@@ -233,7 +276,7 @@ export function encodeTable(entries: readonly Entry[], addressOf: (routine: Rout
       words[at + 1 + j] = BigInt(offset);
     });
     numbers.forEach((number, j) => {
-      words[at + 4 + j] = BigInt(number);
+      words[at + 5 + j] = BigInt(number);
     });
     words[at + 7] = places.reduce((packed, { base }, j) => packed | (BigInt(bases[base]) << BigInt(8 * j)), 0n);
   });

@@ -1,32 +1,42 @@
-/** The routines of `kernels.ts` in executable memory. Made on first use and kept: they are small and few. */
+/** The routines of `kernels.ts` in executable memory. Strides are part of them, so every program has its own. */
 import { makeExecutable } from "../executable-memory.ts";
 import { driver, packColumns, packRows, tileKernel } from "./kernels.ts";
 import { type Routine, routineKey } from "./plan.ts";
 
-const addresses = new Map<string, bigint>();
-
-function once(key: string, code: () => Uint8Array): bigint {
-  const known = addresses.get(key);
-  if (known !== undefined) return known;
-  const { address } = makeExecutable(code());
-  addresses.set(key, address);
-  return address;
+export interface Routines {
+  /** Address of a routine, which is made on first use. */
+  addressOf(routine: Routine): bigint;
+  /** Address of the driver: void (first entry, end of table, base pointers). */
+  driverAddress(): bigint;
+  /** Frees the code; nothing may call it afterwards. */
+  release(): void;
 }
 
-/** Address of a routine. */
-export const addressOf = (routine: Routine): bigint => once(routineKey(routine), () => codeOf(routine));
-
-/** Address of the driver: void (first entry, end of table, base pointers). */
-export const driverAddress = (): bigint => once("driver", driver);
+export function createRoutines(): Routines {
+  const made = new Map<string, { readonly address: bigint; release(): void }>();
+  const once = (key: string, code: () => Uint8Array): bigint => {
+    const memory = made.get(key) ?? makeExecutable(code());
+    made.set(key, memory);
+    return memory.address;
+  };
+  return {
+    addressOf: (routine) => once(routineKey(routine), () => codeOf(routine)),
+    driverAddress: () => once("driver", driver),
+    release() {
+      for (const memory of made.values()) memory.release();
+      made.clear();
+    },
+  };
+}
 
 function codeOf(routine: Routine): Uint8Array {
   switch (routine.kind) {
     case "tile":
-      return tileKernel(routine.rows, routine.vectors, routine.accumulate, routine.scale);
+      return tileKernel(routine);
     case "packRows":
-      return packRows(routine.width);
+      return packRows(routine.width, routine.stride);
     case "packColumns":
-      return packColumns(routine.width);
+      return packColumns(routine.width, routine.stride);
     default:
       return routine satisfies never;
   }
