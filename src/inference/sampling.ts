@@ -42,7 +42,7 @@ const notANumber = (id: number): CongError =>
     "the weights are damaged or overflow; check them for NaN, and load float16 weights as float32",
   );
 
-const nothingLeft = (): CongError =>
+export const nothingLeft = (): CongError =>
   new CongError(
     "NO_TOKEN_LEFT",
     "every token of the vocabulary is forbidden, so none can be chosen",
