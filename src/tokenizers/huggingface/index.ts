@@ -1,0 +1,1 @@
+export { parseTokenizerJson, type TokenizerJsonOptions } from "./tokenizer-json.ts";

@@ -1,0 +1,2 @@
+export { rangesToClass, whiteSpace } from "./sets.ts";
+export { translatePattern } from "./translate.ts";
