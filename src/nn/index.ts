@@ -66,6 +66,7 @@ export {
   isQuantized,
   type Linear,
   type LinearOptions,
+  type LowRank,
   linear,
   type QuantizedLinear,
   quantizeLinear,

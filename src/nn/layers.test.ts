@@ -5,7 +5,7 @@ import { createRandom } from "../support/random.ts";
 import { type ActivationName, activations } from "./activation.ts";
 import { dropoutLayer } from "./dropout.ts";
 import { type Embedding, embedding, initEmbedding, tiedLogits } from "./embedding.ts";
-import { initLinear, type Linear, linear } from "./linear.ts";
+import { denseWeight, initLinear, type Linear, linear } from "./linear.ts";
 import { type GatedMlp, gatedMlp, initGatedMlp, initMlp, type Mlp, mlp } from "./mlp.ts";
 import { type LayerNorm, layerNormLayer, type RmsNorm, rmsNormLayer } from "./norm.ts";
 import { relativeError, runTraced, wave, waves } from "./run-traced.fixture.ts";
@@ -81,6 +81,20 @@ test("linear adds its bias; a fresh bias is zero and a fresh weight within ±1/�
   const one = { x: hostTensor("float32", [1, 1, 3], [1, 0, -1]) };
   const { y } = await runTraced(parameters, one, (p: Linear<Tensor>, given) => ({ y: linear(p, given.x) }));
   expect(y).toEqual([8, 18]);
+});
+
+test("linear adds a low-rank correction", async () => {
+  const lowRank = {
+    a: hostTensor("float32", [1, 3], [1, 1, 2]),
+    b: hostTensor("float32", [2, 1], [3, -1]),
+    scale: hostTensor("float32", [], [0.5]),
+  };
+  const weight = hostTensor("float32", [2, 3], [1, 2, 3, 4, 5, 6]);
+  const one = { x: hostTensor("float32", [1, 1, 3], [1, 0, -1]) };
+  const build = (p: Linear<Tensor>, given: { readonly x: Tensor }) => ({ y: linear(p, given.x) });
+  // x·Aᵀ = −1, halved and spread: (−1.5, 0.5) on top of (−2, −2).
+  expect((await runTraced({ weight, lowRank }, one, build)).y).toEqual([-3.5, -1.5]);
+  expect(() => denseWeight({ weight, lowRank })).toThrow(/low-rank correction/);
 });
 
 test("embedding takes rows, and tied logits are products with all rows", async () => {

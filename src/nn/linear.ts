@@ -7,6 +7,7 @@ import {
   type Dim,
   type HostTensor,
   matmul,
+  mul,
   type QuantizedActivations,
   quantizedMatmul,
   type Tensor,
@@ -21,12 +22,23 @@ import { type Initializer, kaimingUniform, zeros } from "./initialize.ts";
 /** Parameters of a linear layer, on the host or in a graph. */
 export type Linear<Leaf> = DenseLinear<Leaf> | QuantizedLinear<Leaf>;
 
+/** A correction of low rank to a weight (LoRA, Hu et al. 2022): scale·B·A is added to it. */
+export type LowRank<Leaf> = {
+  /** [r, in] */
+  readonly a: Leaf;
+  /** [out, r] */
+  readonly b: Leaf;
+  /** [] */
+  readonly scale: Leaf;
+};
+
 /** The form that is initialised and trained. */
 export type DenseLinear<Leaf> = {
   /** [out, in] */
   readonly weight: Leaf;
   /** [out] */
   readonly bias?: Leaf;
+  readonly lowRank?: LowRank<Leaf>;
 };
 
 /** Frozen weights in blocks of 32 inputs, 4 or 8 bits each; see the engine's `quantizedMatmul`. */
@@ -37,6 +49,7 @@ export type QuantizedLinear<Leaf> = {
   readonly scales: Leaf;
   /** [out] */
   readonly bias?: Leaf;
+  readonly lowRank?: LowRank<Leaf>;
 };
 
 export interface LinearOptions {
@@ -66,7 +79,7 @@ export interface LinearCallOptions {
   readonly activations?: QuantizedActivations;
 }
 
-/** x·Wᵀ + b. x [..., in] → [..., out]. */
+/** x·Wᵀ + b, and scale·(x·Aᵀ)·Bᵀ where there is a correction. x [..., in] → [..., out]. */
 export function linear(parameters: Linear<Tensor>, x: Tensor, options: LinearCallOptions = {}): Tensor {
   const product = isQuantized(parameters)
     ? quantizedMatmul(x, parameters.codes, parameters.scales, {
@@ -74,7 +87,14 @@ export function linear(parameters: Linear<Tensor>, x: Tensor, options: LinearCal
         activations: options.activations ?? "int8",
       })
     : matmul(x, parameters.weight, { transposeB: true });
-  return parameters.bias === undefined ? product : add(product, parameters.bias);
+  const biased = parameters.bias === undefined ? product : add(product, parameters.bias);
+  return parameters.lowRank === undefined ? biased : add(biased, lowRankProduct(parameters.lowRank, x));
+}
+
+function lowRankProduct({ a, b, scale }: LowRank<Tensor>, x: Tensor): Tensor {
+  const narrow = matmul(x, a, { transposeB: true });
+  // The narrow side is the cheap one to scale.
+  return matmul(mul(narrow, scale), b, { transposeB: true });
 }
 
 export const isQuantized = <Leaf>(parameters: Linear<Leaf>): parameters is QuantizedLinear<Leaf> =>
@@ -84,14 +104,15 @@ export const isQuantized = <Leaf>(parameters: Linear<Leaf>): parameters is Quant
 export const outputsOf = (parameters: Linear<Tensor>): Dim =>
   (isQuantized(parameters) ? parameters.codes : parameters.weight).shape[0]!;
 
-/** The weight of a layer that is not quantised. @throws CongError `BAD_ARGUMENT` for one that is */
+/** The weight of a layer that is nothing but one. @throws CongError `BAD_ARGUMENT` for a quantised or corrected one */
 export function denseWeight<Leaf>(parameters: Linear<Leaf>): Leaf {
-  if (!isQuantized(parameters)) return parameters.weight;
+  const isDense = !isQuantized(parameters);
+  if (isDense && parameters.lowRank === undefined) return parameters.weight;
   throw new CongError(
     "BAD_ARGUMENT",
-    "a plain weight is needed here, but this layer is quantised",
+    `a plain weight is needed here, but this layer ${isDense ? "has a low-rank correction" : "is quantised"}`,
     {},
-    "leave this layer out of quantisation",
+    isDense ? "merge the adapter into the weights first" : "leave this layer out of quantisation",
   );
 }
 
@@ -115,7 +136,7 @@ function bitsOf({ codes }: QuantizedLinear<Tensor>): WeightBits {
  * @param parameters float32 weight [out, in], `in` a multiple of 32
  */
 export function quantizeLinear(parameters: DenseLinear<HostTensor>, bits: WeightBits): QuantizedLinear<HostTensor> {
-  const { weight, bias } = parameters;
+  const { weight, bias, lowRank } = parameters;
   const [rows, columns] = weight.shape as [number, number];
   if (weight.dtype !== "float32" || weight.shape.length !== 2) {
     throw new CongError(
@@ -133,5 +154,6 @@ export function quantizeLinear(parameters: DenseLinear<HostTensor>, bits: Weight
     codes: { dtype: "uint8", shape: [rows, blocks, packed.data.length / (rows * blocks)], data: packed.data },
     scales: { dtype: "float32", shape: [rows, blocks], data: packed.scales },
     ...(bias === undefined ? {} : { bias }),
+    ...(lowRank === undefined ? {} : { lowRank }),
   };
 }
