@@ -62,8 +62,11 @@ type FunctionName = keyof typeof signatures;
 /** Positions of functions that emitted machine code calls (`custom-op-code.ts`). */
 const calledByKernels = {
   GetTensorMutableData: 51,
+  GetDimensions: 62,
+  GetTensorTypeAndShape: 65,
   KernelContext_GetInput: 90,
   KernelContext_GetOutput: 91,
+  ReleaseTensorTypeAndShapeInfo: 99,
   ShapeInferContext_SetOutputTypeShape: 270,
   KernelContext_ParallelFor: 274,
 } as const;

@@ -21,8 +21,14 @@ export interface StoredConstants {
   clean(): void;
 }
 
-export function storeConstants(graph: Graph, data: Readonly<Record<string, HostTensor>>): StoredConstants {
-  const constants = graph.constants.map(({ name }) => ({ name, tensor: data[name]! }));
+/** @param left names of constants that onnxruntime does not need */
+export function storeConstants(
+  graph: Graph,
+  data: Readonly<Record<string, HostTensor>>,
+  left: ReadonlySet<string> = new Set(),
+): StoredConstants {
+  const needed = graph.constants.filter(({ name }) => !left.has(name));
+  const constants = needed.map(({ name }) => ({ name, tensor: data[name]! }));
   const total = constants.reduce((sum, { tensor }) => sum + tensor.data.byteLength, 0);
   const inline = total <= largestInline;
   const folder = inline ? undefined : mkdtempSync(join(tmpdir(), "congling-"));

@@ -6,7 +6,7 @@
 import { onnxDataTypes } from "../../../formats/onnx/index.ts";
 import { type Assembler, gpr, type Label } from "../x64/assembler.ts";
 import { type KernelFunction, ortLibrary } from "./c-api.ts";
-import type { CustomOp, CustomOpField, Phase } from "./custom-ops.ts";
+import type { CustomOp, CustomOpField, InPlacePair, Phase } from "./custom-ops.ts";
 
 const { rax, rbx, rcx, rdx, rsp, rbp, rsi, rdi, r8, r12 } = gpr;
 
@@ -21,31 +21,19 @@ export function emitCustomOp(
 ): { readonly [K in CustomOpField]?: Label } {
   const { name, inputs, outputs, shape, inPlace } = op;
   const phases = op.emit(assembler);
-  const table = (bytes: Uint8Array): Label => define(assembler, () => assembler.data(bytes));
-  const returning = (value: number): Label =>
-    define(assembler, () => {
-      assembler.moveConstant(rax, value);
-      assembler.ret();
-    });
-  const zero = returning(0);
-  const one = returning(1);
-  const float = returning(onnxDataTypes.float32);
-  const nameTable = table(new TextEncoder().encode(`${name}\0`));
-  const sizes = table(new Uint8Array(BigInt64Array.from(shape, BigInt).buffer));
-  const pairInputs = table(new Uint8Array(Int32Array.from(inPlace, ({ input }) => input).buffer));
-  const pairOutputs = table(new Uint8Array(Int32Array.from(inPlace, ({ output }) => output).buffer));
+  const zero = returning(assembler, 0);
+  const one = returning(assembler, 1);
+  const float = returning(assembler, onnxDataTypes.float32);
+  const sizes = table(assembler, new Uint8Array(BigInt64Array.from(shape, BigInt).buffer));
   return {
     CreateKernel: one, // any pointer will do: the kernel keeps nothing
     KernelDestroy: zero,
-    GetName: define(assembler, () => {
-      assembler.address(rax, { label: nameTable });
-      assembler.ret();
-    }),
+    GetName: emitName(assembler, name),
     GetExecutionProviderType: zero,
     GetInputType: float,
-    GetInputTypeCount: returning(inputs),
+    GetInputTypeCount: returning(assembler, inputs),
     GetOutputType: float,
-    GetOutputTypeCount: returning(outputs),
+    GetOutputTypeCount: returning(assembler, outputs),
     GetInputCharacteristic: zero,
     GetOutputCharacteristic: zero,
     GetInputMemoryType: zero,
@@ -58,22 +46,13 @@ export function emitCustomOp(
       emitKernel(assembler, { inputs, outputs, sizes, rank: shape.length, phases }),
     ),
     InferOutputShapeFn: define(assembler, () => emitShapeInference(assembler, outputs, outputType)),
-    GetMayInplace: define(assembler, () => {
-      for (const [parameter, label] of [
-        [rdi, pairInputs],
-        [rsi, pairOutputs],
-      ] as const) {
-        assembler.address(rax, { label });
-        assembler.store({ base: parameter }, rax);
-      }
-      assembler.moveConstant(rax, inPlace.length);
-      assembler.ret();
-    }),
+    GetMayInplace: emitInPlacePairs(assembler, inPlace),
     ReleaseMayInplace: zero,
   };
 }
 
-function define(assembler: Assembler, emit: () => void): Label {
+/** A function or table that starts here. */
+export function define(assembler: Assembler, emit: () => void): Label {
   const label = assembler.label();
   assembler.align(16);
   assembler.place(label);
@@ -81,10 +60,46 @@ function define(assembler: Assembler, emit: () => void): Label {
   return label;
 }
 
-/** Calls a function of the C interface with the arguments already in place; the status is in rax. */
-function callApi(assembler: Assembler, name: KernelFunction, failed: Label): void {
+const table = (assembler: Assembler, bytes: Uint8Array): Label => define(assembler, () => assembler.data(bytes));
+
+/** A function that only returns a number. */
+export const returning = (assembler: Assembler, value: number): Label =>
+  define(assembler, () => {
+    assembler.moveConstant(rax, value);
+    assembler.ret();
+  });
+
+/** const char *name(const OrtCustomOp *op) */
+export function emitName(assembler: Assembler, name: string): Label {
+  const text = table(assembler, new TextEncoder().encode(`${name}\0`));
+  return define(assembler, () => {
+    assembler.address(rax, { label: text });
+    assembler.ret();
+  });
+}
+
+/** size_t pairs(int **inputs, int **outputs) */
+export function emitInPlacePairs(assembler: Assembler, pairs: readonly InPlacePair[]): Label {
+  const inputs = table(assembler, new Uint8Array(Int32Array.from(pairs, ({ input }) => input).buffer));
+  const outputs = table(assembler, new Uint8Array(Int32Array.from(pairs, ({ output }) => output).buffer));
+  return define(assembler, () => {
+    for (const [parameter, label] of [
+      [rdi, inputs],
+      [rsi, outputs],
+    ] as const) {
+      assembler.address(rax, { label });
+      assembler.store({ base: parameter }, rax);
+    }
+    assembler.moveConstant(rax, pairs.length);
+    assembler.ret();
+  });
+}
+
+/** Calls a function of the C interface with the arguments already in place; the status, if it has one, is in rax. */
+export function callApi(assembler: Assembler, name: KernelFunction, failed: Label | undefined): void {
   assembler.moveConstant(rax, ortLibrary().addressOf(name));
   assembler.callRegister(rax);
+  if (failed === undefined) return;
   assembler.compareConstant(rax, 0);
   assembler.jump(failed, "notEqual");
 }

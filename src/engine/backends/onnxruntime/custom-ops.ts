@@ -16,6 +16,7 @@ import { emitElementwise } from "../x64/elementwise.ts";
 import { makeExecutable } from "../x64/executable-memory.ts";
 import { apiVersion, ortLibrary, type Pointer } from "./c-api.ts";
 import { emitCustomOp } from "./custom-op-code.ts";
+import { type DynamicOp, emitDynamicOp } from "./dynamic-op.ts";
 import { machineMatmulOps } from "./machine-matmul.ts";
 import { allocate, free, stringArray } from "./memory.ts";
 
@@ -35,6 +36,11 @@ export interface Phase {
   readonly chunks: number;
 }
 
+export interface InPlacePair {
+  readonly input: number;
+  readonly output: number;
+}
+
 /** One op to compile: float32 tensors in, float32 tensors of one shape out. */
 export interface CustomOp {
   readonly name: string;
@@ -44,7 +50,7 @@ export interface CustomOp {
   /** Of every output. */
   readonly shape: readonly number[];
   /** Outputs that may take over the memory of an input. */
-  readonly inPlace: readonly { readonly input: number; readonly output: number }[];
+  readonly inPlace: readonly InPlacePair[];
   /**
    * Emits the phases of the work, done one after another. Each is a `void chunk(void **pointers, size_t index)`, which
    * is called for every index below `chunks`, from several threads. Pointers are those of the inputs, then of the
@@ -99,9 +105,12 @@ export function customOpName(params: FusedParams, inputs: readonly Shape[]): str
   return `Fused_${params.instructions.filter(({ op }) => op !== "constant").length}_${hash}`;
 }
 
-/** Compiles the ops of a graph that are ours: fused programs and large matrix products; undefined if there are none. */
-export function createCustomOps(graph: Graph): CustomOps | undefined {
-  const ops = [...fusedOps(graph), ...machineMatmulOps(graph)];
+/**
+ * Compiles the ops of a graph that are ours: fused programs, large matrix products and those given; undefined if there
+ * are none.
+ */
+export function createCustomOps(graph: Graph, given: readonly DynamicOp[] = []): CustomOps | undefined {
+  const ops = [...fusedOps(graph), ...machineMatmulOps(graph), ...given];
   return ops.length === 0 ? undefined : register(ops);
 }
 
@@ -125,11 +134,16 @@ function fusedOps(graph: Graph): CustomOp[] {
   return [...ops.values()];
 }
 
-function register(ops: readonly CustomOp[]): CustomOps {
+function register(ops: readonly (CustomOp | DynamicOp)[]): CustomOps {
   const library = ortLibrary();
   const assembler = createAssembler();
-  const types = ops.map(({ shape }) => typeAndShape(shape));
-  const compiled = ops.map((op, i) => emitCustomOp(assembler, op, koffi.address(types[i]!)));
+  const types: Pointer[] = [];
+  const compiled = ops.map((op) => {
+    if ("kind" in op) return emitDynamicOp(assembler, op);
+    const type = typeAndShape(op.shape);
+    types.push(type);
+    return emitCustomOp(assembler, op, koffi.address(type));
+  });
   const { code, offsetOf } = assembler.finish();
   const memory = makeExecutable(code);
   const records = allocate(ops.length * recordWords * 8);

@@ -14,6 +14,7 @@ import { createExecutable, type OnnxruntimeExecutable } from "./executable.ts";
 import { lowerGraph } from "./lowering.ts";
 import { lowerings } from "./lowerings/index.ts";
 import { machineMatmulLowering } from "./machine-matmul.ts";
+import { planQuantized } from "./machine-quantized.ts";
 import { pinOrder } from "./pin-order.ts";
 import { createSession } from "./session.ts";
 
@@ -61,14 +62,23 @@ export function onnxruntimeBackend(options: OnnxruntimeOptions = {}): Onnxruntim
       const fusion = [fuseElementwise({ mostStreams }), removeDeadCode, schedule];
       const graph = runPasses(optimized, [...(fuses ? fusion : []), pinOrder], onStep);
       checkConstants(graph, constants);
-      const stored = storeConstants(graph, constants);
+      const quantized = planQuantized(fuses ? graph : undefined, constants);
+      const stored = storeConstants(graph, constants, quantized.packed);
       try {
         const { onnx, origins } = timed("lower to ONNX", () =>
-          lowerGraph(graph, fuses ? withMachineMatmul : lowerings, stored.tensors),
+          lowerGraph(
+            graph,
+            fuses
+              ? { ...withMachineMatmul, quantizedMatmul: quantized.lowering(lowerings.quantizedMatmul) }
+              : lowerings,
+            stored.tensors,
+          ),
         );
         const bytes = timed("write ONNX", () => writeOnnx(onnx, { opsets }));
         const place = stored.place(bytes);
-        const customOps = timed("compile fused programs", () => (fuses ? createCustomOps(graph) : undefined));
+        const customOps = timed("compile fused programs", () =>
+          fuses ? createCustomOps(graph, quantized.ops()) : undefined,
+        );
         const session = timed("create session", () =>
           createSession(
             place,
