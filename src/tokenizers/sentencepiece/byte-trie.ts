@@ -18,41 +18,61 @@ export interface ByteTrie {
 /** Cells 0 ... 255 hold the root and nothing else, so that every base is at least 1 and a leaf's base may be 0. */
 const reserved = 256;
 /** Free cells tried for one node before its children go to the end. Bounds the time at some cost in space. */
-const attempts = 96;
+const attempts = 24;
 /** A vocabulary of a million pieces of 16 bytes fits; a file made to eat memory does not. */
 const maximumNodes = 1 << 24;
 
-/** Builds the trie of `entries`, which must be distinct and not empty. Values are the given ids. */
-export function buildByteTrie(entries: readonly (readonly [piece: string, id: number])[]): ByteTrie {
-  // In any order of strings in which equal beginnings stand together, the subtree of a node is one range of keys.
-  // JavaScript's order by UTF-16 units has this property for the UTF-8 bytes as well, although the two orders differ:
-  // code points that share leading bytes are one range of units, surrogate pairs included.
-  const sorted = [...entries].sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0));
-  const keys = packKeys(sorted.map(([piece]) => piece));
-  const cells = new Cells(Math.max(1024, 2 * reserved + 2 * sorted.length));
+/** Builds the trie of `pieces`, which must be distinct and not empty; the value of piece i is `ids[i]`. */
+export function buildByteTrie(pieces: readonly string[], ids: ArrayLike<number>): ByteTrie {
+  const { bytes, offsets } = packKeys(pieces);
+  const cells = new Cells(Math.max(1024, 2 * pieces.length));
+  // The keys below one node are a range of `order`; each node sorts its range by the next byte, into `sorted` and back.
+  const order = Int32Array.from(pieces, (_, i) => i);
+  const sorted = new Int32Array(pieces.length);
+  const bounds = new Int32Array(257);
+  const present = new Uint8Array(256);
   // Ranges still to be placed: node, first key, end of keys, depth in bytes.
-  const pending: number[] = sorted.length > 0 ? [0, 0, sorted.length, 0] : [];
-  const bytes = new Uint8Array(256);
-  const starts = new Int32Array(257);
+  const pending: number[] = pieces.length > 0 ? [0, 0, pieces.length, 0] : [];
   while (pending.length > 0) {
     const depth = pending.pop()!;
     const last = pending.pop()!;
-    let first = pending.pop()!;
+    const first = pending.pop()!;
     const node = pending.pop()!;
-    if (keys.offsets[first + 1]! - keys.offsets[first]! === depth) cells.value[node] = sorted[first++]![1];
-    let count = 0;
-    for (let key = first; key < last; key++) {
-      const byte = keys.bytes[keys.offsets[key]! + depth]!;
-      if (count === 0 || byte !== bytes[count - 1]) {
-        bytes[count] = byte;
-        starts[count++] = key;
+    if (last - first === 1) {
+      const key = order[first]!;
+      cells.value[cells.placeTail(node, bytes, offsets[key]! + depth, offsets[key + 1]!)] = ids[key]!;
+      continue;
+    }
+    bounds.fill(0);
+    let kept = first;
+    for (let i = first; i < last; i++) {
+      const key = order[i]!;
+      const at = offsets[key]! + depth;
+      if (at === offsets[key + 1]!) {
+        cells.value[node] = ids[key]!;
+      } else {
+        order[kept++] = key;
+        bounds[bytes[at]! + 1]!++;
       }
     }
+    let count = 0;
+    for (let byte = 0; byte < 256; byte++) {
+      if (bounds[byte + 1]! > 0) present[count++] = byte;
+      bounds[byte + 1]! += bounds[byte]!;
+    }
     if (count === 0) continue;
-    starts[count] = last;
-    const base = cells.place(node, bytes, count);
+    const base = cells.place(node, present, count);
+    for (let i = first; i < kept; i++) {
+      const key = order[i]!;
+      sorted[first + bounds[bytes[offsets[key]! + depth]!]!++] = key;
+    }
+    for (let i = first; i < kept; i++) order[i] = sorted[i]!;
+    // By now each bound has moved to the end of its byte's keys.
+    let start = first;
     for (let child = 0; child < count; child++) {
-      pending.push(base + bytes[child]!, starts[child]!, starts[child + 1]!, depth + 1);
+      const end = first + bounds[present[child]!]!;
+      pending.push(base + present[child]!, start, end, depth + 1);
+      start = end;
     }
   }
   return cells.finish();
@@ -99,6 +119,17 @@ class Cells {
     this.value = new Int32Array(capacity).fill(-1);
     this.next = new Int32Array(capacity);
     this.previous = new Int32Array(capacity);
+  }
+
+  /** Hangs one chain of nodes below `node`, spelling the bytes [from, to), and returns its last node. */
+  placeTail(node: number, bytes: Uint8Array, from: number, to: number): number {
+    const one = new Uint8Array(1);
+    let last = node;
+    for (let i = from; i < to; i++) {
+      one[0] = bytes[i]!;
+      last = this.place(last, one, 1) + one[0];
+    }
+    return last;
   }
 
   /** Finds room for the children of `node`, claims it, and returns the node's base. */

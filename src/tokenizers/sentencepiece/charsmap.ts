@@ -63,29 +63,37 @@ function checkReplacements(replacements: Uint8Array): void {
 /** Visits every node that some text can reach, once: a damaged trie may share nodes or run in circles. */
 function checkTrie(units: Uint32Array, replacements: Uint8Array): void {
   const { length } = units;
+  const { first, next } = childLists(units);
   const seen = new Uint8Array(length);
-  const root = offsetOf(units[0]!);
-  if (root >= length) throw badModel("the trie of its rewriting rules points outside itself");
-  const stack = [root];
-  seen[root] = 1;
-  for (let base = stack.pop(); base !== undefined; base = stack.pop()) {
-    for (let byte = 1; byte < 256; byte++) {
-      const child: number = base ^ byte;
-      // The children of one node may stand beyond the end as far as no text reaches them.
-      if (child >= length || (units[child]! & labelMask) >>> 0 !== byte) continue;
+  const stack = [offsetOf(units[0]!)];
+  for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+    if (node >= length) throw badModel("the trie of its rewriting rules points outside itself");
+    if (seen[node] === 1) continue;
+    seen[node] = 1;
+    for (let child = first[node]!; child >= 0; child = next[child]!) {
       const unit: number = units[child]!;
-      const next = child ^ offsetOf(unit);
-      if (next >= length) throw badModel("the trie of its rewriting rules points outside itself");
-      if ((unit & 0x100) !== 0) {
-        const value = units[next]! & 0x7fffffff;
-        if (value >= replacements.length || (replacements[value]! & 0xc0) === 0x80) {
-          throw badModel(`a rewriting rule points at byte ${value} of ${replacements.length}`, { got: value });
-        }
-      }
-      if (seen[next] === 0) {
-        seen[next] = 1;
-        stack.push(next);
+      const below: number = child ^ offsetOf(unit);
+      stack.push(below);
+      if ((unit & 0x100) === 0) continue;
+      const value = (units[below] ?? 0) & 0x7fffffff;
+      if (value >= replacements.length || (replacements[value]! & 0xc0) === 0x80) {
+        throw badModel(`a rewriting rule points at byte ${value} of ${replacements.length}`, { got: value });
       }
     }
   }
+}
+
+/** For every node the units that hang below it, as linked lists (-1 ends one): a unit with label b is a child of i xor b. */
+function childLists(units: Uint32Array): { readonly first: Int32Array; readonly next: Int32Array } {
+  const first = new Int32Array(units.length).fill(-1);
+  const next = new Int32Array(units.length).fill(-1);
+  for (let i = 0; i < units.length; i++) {
+    const label = (units[i]! & labelMask) >>> 0;
+    const parent = i ^ label;
+    // No rule holds a null byte, and labels above 255 are values.
+    if (label === 0 || label > 255 || parent >= units.length) continue;
+    next[i] = first[parent]!;
+    first[parent] = i;
+  }
+  return { first, next };
 }

@@ -22,26 +22,35 @@ export interface PieceTable {
 
 /** Builds the table of a checked model. Throws SENTENCEPIECE_INVALID if the trie would be too large. */
 export function buildPieceTable({ pieces, byteFallback }: SentencePieceModel): PieceTable {
-  const entries: (readonly [string, number])[] = [];
-  const userDefined: (readonly [string, number])[] = [];
   const flags = new Uint8Array(pieces.length);
+  const scores = new Float32Array(pieces.length);
   const byteIds = byteFallback ? new Int32Array(256) : undefined;
-  pieces.forEach(({ piece, type }, id) => {
-    if (isTextType(type)) entries.push([piece, id]);
+  const textIds: number[] = [];
+  const userIds: number[] = [];
+  let unknownId = -1;
+  pieces.forEach(({ piece, score, type }, id) => {
+    scores[id] = score;
+    if (isTextType(type)) textIds.push(id);
     if (type === "unused") flags[id] = unusedFlag;
     if (type === "user-defined") {
       flags[id] = userDefinedFlag;
-      userDefined.push([piece, id]);
+      userIds.push(id);
     }
     if (type === "byte" && byteIds !== undefined) byteIds[byteOfPiece(piece)] = id;
+    if (type === "unknown") unknownId = id;
   });
+  const trieOf = (ids: readonly number[]): ByteTrie =>
+    buildByteTrie(
+      ids.map((id) => pieces[id]!.piece),
+      ids,
+    );
   return {
-    trie: buildByteTrie(entries),
+    trie: trieOf(textIds),
     flags,
-    scores: Float32Array.from(pieces, ({ score }) => score),
-    unknownId: pieces.findIndex(({ type }) => type === "unknown"),
+    scores,
+    unknownId,
     byteIds,
-    userDefined: userDefined.length > 0 ? buildByteTrie(userDefined) : undefined,
+    userDefined: userIds.length > 0 ? trieOf(userIds) : undefined,
   };
 }
 

@@ -39,7 +39,7 @@ export function sentencePieceTokenizer(
   const added = layout.added ?? new Map<string, number>();
   const addedNames = new Map([...added].map(([token, id]) => [id, token]));
   checkAdded(added, addedNames, pieces.length);
-  const names = pieceNames(model);
+  let names: ReadonlyMap<string, number> | undefined;
   const specialTokens = new Map<string, number>(added);
   pieces.forEach(({ piece, type }, id) => {
     if (type === "control" && !specialTokens.has(piece)) specialTokens.set(piece, id);
@@ -85,11 +85,14 @@ export function sentencePieceTokenizer(
   return {
     vocabularySize,
     specialTokens,
-    ids: layout.ids ?? fileIds(model, names),
+    ids: layout.ids ?? fileIds(model),
     encode,
     decode,
     tokenOf: (id) => addedNames.get(id) ?? pieces[id]?.piece,
-    idOf: (token) => added.get(token) ?? names.get(token),
+    idOf: (token) => {
+      names ??= pieceNames(model);
+      return added.get(token) ?? names.get(token);
+    },
     bytesOf: (id) => {
       checkId(id);
       return addedNames.has(id) ? new Uint8Array(0) : decoder.bytesOf(id);
@@ -107,10 +110,10 @@ function pieceNames({ pieces }: SentencePieceModel): ReadonlyMap<string, number>
   return names;
 }
 
-function fileIds(model: SentencePieceModel, names: ReadonlyMap<string, number>): SpecialIds {
-  const control = (piece: string): number | undefined => {
-    const id = names.get(piece);
-    return id !== undefined && model.pieces[id]!.type === "control" ? id : undefined;
+function fileIds(model: SentencePieceModel): SpecialIds {
+  const control = (name: string): number | undefined => {
+    const id = model.pieces.findIndex(({ piece, type }) => piece === name && type === "control");
+    return id < 0 ? undefined : id;
   };
   const begin = control(model.beginPiece);
   const end = control(model.endPiece);
