@@ -97,6 +97,11 @@ export interface ModelFamily<Config extends ModelConfig = ModelConfig> {
   /** Parameters that gradients do not train (router corrections). Default none. */
   isBuffer?(name: string): boolean;
   forward(config: Config, parameters: ParameterTree<Tensor>, inputs: ForwardInputs): ForwardOutputs;
+  /**
+   * The weight [V, C] of an output layer that is a plain product, so that a loss need not form the logits' gradient.
+   * Undefined where it is not (biases, quantised or adapted weights).
+   */
+  outputWeight?(config: Config, parameters: ParameterTree<Tensor>): Tensor | undefined;
   /** Logits [..., V] of hidden states after the final norm [..., C]. */
   logits(config: Config, parameters: ParameterTree<Tensor>, hidden: Tensor): Tensor;
 }

@@ -4,7 +4,7 @@ import { CongError, checkDivides } from "../../support/index.ts";
 import { type ConfigReader, createConfigReader } from "../config-reader.ts";
 import type { JsonObject, ModelFamily } from "../family.ts";
 import type { DecoderModelConfig } from "./config.ts";
-import { decoderForward, decoderLogits } from "./forward.ts";
+import { decoderForward, decoderLogits, decoderOutputWeight } from "./forward.ts";
 import { type DecoderParameters, decoderParameters } from "./parameters.ts";
 
 export interface DecoderFamily {
@@ -31,6 +31,7 @@ export function decoderFamily({ name, modelTypes, read, write }: DecoderFamily):
     ignores: isUnused,
     isBuffer: (name) => name.endsWith(".e_score_correction_bias"),
     // The registry hands every family the tree its own `parameters` described.
+    outputWeight: (_, parameters) => decoderOutputWeight(parameters as DecoderParameters<Tensor>),
     forward: (config, parameters, inputs) => decoderForward(config, parameters as DecoderParameters<Tensor>, inputs),
     logits: (config, parameters, hidden) => decoderLogits(config, parameters as DecoderParameters<Tensor>, hidden),
   };

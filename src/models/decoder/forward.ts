@@ -70,6 +70,13 @@ export const decoderLogits = (
     lm_head === undefined ? tiedLogits(model.embed_tokens, hidden) : linear(lm_head, hidden),
   );
 
+/** The weight [V, C] of the output layer, unless it is quantised or adapted. */
+export function decoderOutputWeight({ model, lm_head }: DecoderParameters<Tensor>): Tensor | undefined {
+  if (lm_head === undefined) return model.embed_tokens.weight;
+  const { weight, ...others } = lm_head as unknown as Readonly<Record<string, Tensor>>;
+  return Object.keys(others).length === 0 ? weight : undefined;
+}
+
 /** Tables for the positions of the T tokens; literals where they are known now. */
 function rotaryOf({ rope }: DecoderModelConfig, inputs: ForwardInputs): RotaryTables<Tensor> {
   const { frequencies, scale } = ropeFrequencies(rope);
