@@ -1,0 +1,168 @@
+/**
+ * llama.cpp as the judge of a GGUF file, through `node-llama-cpp`, in a process of its own: llama.cpp ends its process
+ * when it meets a file it does not like.
+ *
+ * `node-llama-cpp` is no dependency of Congling. Users who have it installed get theirs; others a message.
+ */
+import { spawn } from "node:child_process";
+import { createRequire } from "node:module";
+import { isAbsolute, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { CongError } from "../../support/index.ts";
+import type { Answer } from "../answer.ts";
+
+/** The part of `node-llama-cpp` (3.22) that is used here. */
+interface LlamaCppModule {
+  getLlama(options: object): Promise<{
+    readonly llamaCppRelease: { readonly release: string };
+    loadModel(options: object): Promise<{
+      createContext(options: object): Promise<{ getSequence(): LlamaCppSequence }>;
+    }>;
+    dispose(): Promise<void>;
+  }>;
+}
+
+interface LlamaCppSequence {
+  controlledEvaluate(
+    input: readonly (number | [number, object])[],
+  ): Promise<readonly ({ readonly next: { readonly logits?: ReadonlyMap<number, number> } } | undefined)[]>;
+}
+
+interface Request {
+  readonly file: string;
+  readonly prompt: readonly number[];
+  /** What to feed after the prompt, whatever the model would choose; the answer has as many tokens. */
+  readonly forced: readonly number[];
+  readonly vocabulary: number;
+  readonly threads: number;
+  /** Element type of the key/value cache. */
+  readonly cacheType: "F32" | "F16";
+}
+
+interface Reply {
+  readonly tokens: readonly number[];
+  readonly logits: readonly Float32Array[];
+  readonly release: string;
+}
+
+export interface JudgeOptions {
+  /** Folder of the `node-llama-cpp` package. Default: the one that can be imported from the working folder. */
+  readonly nodeLlamaCpp?: string | undefined;
+  /** Default 2. */
+  readonly threads?: number;
+  /** Default "F32", so that only the weights' type rounds. */
+  readonly cacheType?: "F32" | "F16";
+}
+
+/** What llama.cpp answered, and which release it was. */
+export interface Judgement extends Answer {
+  readonly judge: string;
+}
+
+/**
+ * The entry file of `node-llama-cpp`.
+ * @throws CongError `VERIFIER_MISSING` with what to install
+ */
+export function findNodeLlamaCpp(folder?: string): string {
+  const from = folder === undefined ? process.cwd() : isAbsolute(folder) ? folder : join(process.cwd(), folder);
+  try {
+    if (folder === undefined) return createRequire(join(from, "package.json")).resolve("node-llama-cpp");
+    return createRequire(join(from, "package.json")).resolve(from);
+  } catch (error) {
+    throw new CongError(
+      "VERIFIER_MISSING",
+      `a GGUF file is verified by llama.cpp, and node-llama-cpp is not installed${folder === undefined ? "" : ` in ${folder}`}`,
+      { folder, cause: error },
+      "npm install node-llama-cpp (with --omit=optional and the package of your platform it is 85 MB), or pass verify: false",
+    );
+  }
+}
+
+/**
+ * What llama.cpp finds likeliest after a prompt and after each of the tokens in `forced` (ours), fed one by one through
+ * its cache: where it agrees throughout, that is its greedy answer. `vocabulary` is the number of logits to return.
+ * @throws CongError `VERIFIER_MISSING`, or `VERIFICATION_FAILED` when llama.cpp cannot load or run the file
+ */
+export async function askLlamaCpp(
+  file: string,
+  prompt: readonly number[],
+  forced: readonly number[],
+  vocabulary: number,
+  { nodeLlamaCpp, threads = 2, cacheType = "F32" }: JudgeOptions = {},
+): Promise<Judgement> {
+  const entry = pathToFileURL(findNodeLlamaCpp(nodeLlamaCpp)).href;
+  const request: Request = { file, prompt, forced, vocabulary, threads, cacheType };
+  // node-llama-cpp tries its library in a fork, which would inherit "--eval" and this program with it.
+  const program = `import * as llamaCpp from ${JSON.stringify(entry)};
+    process.execArgv = [];
+    process.send(await (${answer.toString()})(llamaCpp, ${JSON.stringify(request)}));
+    process.disconnect();`;
+  const { tokens, logits, release } = await runChild(program, file);
+  return { judge: `llama.cpp ${release}`, prompt, tokens, logits };
+}
+
+/** Runs in the child process and must not use anything from this file. */
+async function answer(llamaCpp: LlamaCppModule, request: Request): Promise<Reply> {
+  const { file, prompt, forced, vocabulary, threads, cacheType } = request;
+  const llama = await llamaCpp.getLlama({ gpu: false, build: "never", logLevel: "error", maxThreads: threads });
+  const model = await llama.loadModel({ modelPath: file, gpuLayers: 0 });
+  const context = await model.createContext({
+    contextSize: prompt.length + forced.length,
+    threads,
+    flashAttention: false,
+    experimentalKvCacheKeyType: cacheType,
+    experimentalKvCacheValueType: cacheType,
+  });
+  const sequence = context.getSequence();
+  const tokens: number[] = [];
+  const logits: Float32Array[] = [];
+  let next: readonly number[] = prompt;
+  for (const token of forced) {
+    const last: [number, object] = [next[next.length - 1] as number, { generateNext: { logits: true } }];
+    const outputs = await sequence.controlledEvaluate([...next.slice(0, -1), last]);
+    const scores = new Float32Array(vocabulary).fill(Number.NaN);
+    let best = -1;
+    for (const [id, logit] of outputs[outputs.length - 1]?.next.logits ?? []) {
+      scores[id] = logit;
+      if (best < 0 || logit > (scores[best] as number)) best = id;
+    }
+    tokens.push(best);
+    logits.push(scores);
+    next = [token];
+  }
+  await llama.dispose();
+  return { tokens, logits, release: llama.llamaCppRelease.release };
+}
+
+/** Most milliseconds a file may take to load and answer. */
+const patience = 600_000;
+
+function runChild(program: string, file: string): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ["--input-type=module", "--eval", program], {
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+      serialization: "advanced",
+      timeout: patience,
+    });
+    let reply: Reply | undefined;
+    let messages = "";
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      messages = (messages + text).slice(-4000);
+    });
+    child.on("message", (message) => {
+      reply = message as Reply;
+    });
+    child.on("error", reject);
+    child.on("close", (code, signal) => {
+      if (reply !== undefined) return resolve(reply);
+      reject(
+        new CongError(
+          "VERIFICATION_FAILED",
+          `llama.cpp cannot run ${file}: it ended with ${signal ?? code}\n${messages.trim()}`,
+          { file, code, signal },
+          "the export is not usable with this release of llama.cpp; its messages above say why",
+        ),
+      );
+    });
+  });
+}
