@@ -85,18 +85,16 @@ export interface OrtLibrary {
   release(name: FunctionName, value: Pointer): void;
   /** Where a function is, for machine code that calls it. */
   addressOf(name: KernelFunction): bigint;
+  /** koffi unloads a library when this object is collected, and raw addresses do not keep it. */
+  readonly handle: unknown;
   readonly environment: Pointer;
   readonly cpuMemory: Pointer;
   readonly allocator: Pointer;
 }
 
 let loaded: OrtLibrary | undefined;
-/** Held for good: koffi unloads a library when its object is collected, and raw addresses do not keep it. */
-let held: unknown;
-
 /** The library, loaded once per process. @throws CongError `ONNXRUNTIME_MISSING` when it cannot be found or is too old. */
 export function ortLibrary(): OrtLibrary {
-  void held;
   loaded ??= load();
   return loaded;
 }
@@ -104,7 +102,6 @@ export function ortLibrary(): OrtLibrary {
 function load(): OrtLibrary {
   const path = libraryPath();
   const library = koffi.load(path);
-  held = library;
   const base = library.func("void *OrtGetApiBase()")() as Pointer;
   const [getApi, getVersion] = koffi.decode(base, koffi.array("void *", 2, "Array")) as [Pointer, Pointer];
   const version = koffi.call(getVersion, koffi.proto("const char *OrtVersion()")) as string;
@@ -157,6 +154,7 @@ function load(): OrtLibrary {
     create,
     release: (name, value) => void functions[name](value),
     addressOf: (name) => BigInt(koffi.address(table[calledByKernels[name]])),
+    handle: library,
     environment: create("CreateEnv", logErrorsOnly, "congling"),
     cpuMemory: create("CreateCpuMemoryInfo", 0, 0),
     allocator: create("GetAllocatorWithDefaultOptions"),
