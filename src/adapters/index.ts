@@ -1,0 +1,34 @@
+/** Adapters: LoRA and learned prefixes, read, made, attached, merged and written. */
+export type {
+  Adapter,
+  AdapterJson,
+  LoraAdapter,
+  LoraConfig,
+  LoraModule,
+  PrefixAdapter,
+  PrefixParameters,
+  PrefixShape,
+} from "./adapter.ts";
+export {
+  attachLora,
+  detachLora,
+  initLora,
+  type LinearSize,
+  type LoraOptions,
+  linearLayers,
+  loraConfig,
+  mergeLora,
+} from "./lora.ts";
+export { type LoraTargets, loraTargets } from "./lora-targets.ts";
+export { initPrefix, type PrefixOptions, prefixKeysAndValues, prefixTable, prefixWidth } from "./prefix.ts";
+export { readAdapter } from "./read.ts";
+export { saveAdapter } from "./save.ts";
+export {
+  isLoraPath,
+  loraFileName,
+  parseLoraFileName,
+  parseLoraPath,
+  peftParameterName,
+  peftPrefixName,
+  thudmPrefixName,
+} from "./tensor-names.ts";
