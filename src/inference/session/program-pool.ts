@@ -17,7 +17,9 @@ export interface Tenant {
 }
 
 export interface Program {
-  readonly shape: ProgramShape;
+  readonly key: string;
+  /** Of a program with a cache. */
+  readonly shape: ProgramShape | undefined;
   readonly executable: Executable;
   /** Whose cache the program holds. */
   owner: Tenant | undefined;
@@ -56,7 +58,7 @@ export class ProgramPool {
   /** The smallest fitting shape that is compiled, else the next step of capacity. */
   shapeFor(rows: number, padded: boolean, columns: number, most: number): ProgramShape {
     const fitting = this.programs
-      .map(({ shape }) => shape)
+      .flatMap(({ shape }) => shape ?? [])
       .filter((shape) => shape.rows === rows && shape.padded === padded && shape.capacity >= columns)
       .sort((a, b) => a.capacity - b.capacity);
     if (fitting[0] !== undefined) return fitting[0];
@@ -65,9 +67,15 @@ export class ProgramPool {
     return { rows, padded, capacity: Math.min(capacity, most) };
   }
 
-  /** The program of a shape, compiled if need be. Call it from within `exclusively`. */
-  async program(shape: ProgramShape): Promise<Program> {
-    const at = this.programs.findIndex((program) => sameShape(program.shape, shape));
+  /** The decoding program of a shape. Call it from within `exclusively`. */
+  decodingProgram(shape: ProgramShape): Promise<Program> {
+    const key = `decode ${shape.rows} × ${shape.capacity}${shape.padded ? ", padded" : ""}`;
+    return this.program(key, () => compileProgram(this.network, shape), shape);
+  }
+
+  /** The program called `key`, compiled if need be. Call it from within `exclusively`. */
+  async program(key: string, compile: () => Promise<Executable>, shape?: ProgramShape): Promise<Program> {
+    const at = this.programs.findIndex((program) => program.key === key);
     if (at >= 0) {
       const [found] = this.programs.splice(at, 1);
       this.programs.push(found!);
@@ -79,7 +87,7 @@ export class ProgramPool {
       oldest.owner?.moveOut(oldest.executable);
       await oldest.executable.dispose();
     }
-    const program: Program = { shape, executable: await compileProgram(this.network, shape), owner: undefined };
+    const program: Program = { key, shape, executable: await compile(), owner: undefined };
     this.programs.push(program);
     return program;
   }
@@ -97,9 +105,6 @@ export class ProgramPool {
     for (const { executable } of this.programs.splice(0)) await executable.dispose();
   }
 }
-
-const sameShape = (a: ProgramShape, b: ProgramShape): boolean =>
-  a.rows === b.rows && a.capacity === b.capacity && a.padded === b.padded;
 
 const disposed = (): CongError =>
   new CongError("DISPOSED", "this model has been disposed", {}, "load the model again to use it");

@@ -24,6 +24,7 @@ import {
   specOf,
   type Tensor,
   type TensorSpec,
+  type Tree,
   trace,
 } from "../../engine/index.ts";
 import { assignCache, type CacheSize, cacheSpec, type KeysAndValues, positionsFrom } from "../../nn/index.ts";
@@ -87,8 +88,8 @@ export async function compileProgram(network: Network, shape: ProgramShape): Pro
 }
 
 /** Parameters under the names of the graph's constants. */
-export const named = (parameters: Network["parameters"]): Record<string, HostTensor> =>
-  Object.fromEntries(flattenTree<HostTensor>(parameters, "model"));
+export const named = (parameters: Tree<HostTensor>, name = "model"): Record<string, HostTensor> =>
+  Object.fromEntries(flattenTree<HostTensor>(parameters, name));
 
 function positionInput(builder: GraphBuilder, { family }: Network, rows: number): Tensor {
   const shape = positionRows(family) === 1 ? [rows, "tokens"] : [rows, 2, "tokens"];

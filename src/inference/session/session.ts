@@ -147,7 +147,7 @@ class EngineSession implements DecodingSession, Tenant {
   private async moveIn(count: number): Promise<Program> {
     const needed = this.prefix + this.length + count;
     if (needed > this.shape!.capacity) this.grow(needed);
-    const program = await this.pool.program(this.shape!);
+    const program = await this.pool.decodingProgram(this.shape!);
     if (program.owner === this) return program;
     program.owner?.moveOut(program.executable);
     program.owner = undefined;
@@ -249,7 +249,7 @@ class EngineSession implements DecodingSession, Tenant {
     return inputs;
   }
 
-  /** [B, T], or [B, 2, T] for families with two position rows; padding stands at 0. */
+  /** [B, T], or [B, 2, T] for families with two position rows; padding stands at 0, and a prefix moves places, not counts inside a span. */
   private positions(column: number, size: number): HostTensor {
     const { family, prefix } = this.pool.network;
     const shift = prefix?.takesPositions ? this.prefix : 0;
@@ -260,7 +260,7 @@ class EngineSession implements DecodingSession, Tenant {
         return index < 0 ? undefined : layout.positions(index);
       });
       return Array.from({ length: count }, (_, part) =>
-        tokens.map((position) => (position === undefined ? 0 : position[part]! + shift)),
+        tokens.map((position) => (position === undefined ? 0 : position[part]! + (part === 0 ? shift : 0))),
       ).flat();
     });
     return integers(count === 1 ? [this.rows, size] : [this.rows, count, size], values);

@@ -1,0 +1,56 @@
+/**
+ * Weights in 8 or 4 bits, quantised one by one as they are read, so that memory never holds the model in full precision.
+ *
+ * Matrices of linear layers are quantised in blocks of 32 (nn's `quantizeLinear`). Embeddings, norms, biases, routers and the
+ * separately stored experts stay as they are; the output layer of a 4-bit model gets 8 bits, because its errors go straight into the
+ * probabilities (llama.cpp keeps it above 4 bits as well).
+ */
+import type { HostTensor, Tree } from "../engine/index.ts";
+import { quantizeLinear } from "../nn/index.ts";
+
+/** How weights are held and computed with. */
+export type WeightType = "float32" | "int8" | "int4";
+
+export const weightTypes: readonly WeightType[] = ["float32", "int8", "int4"];
+
+/** What reading keeps of one tensor: itself, or its quantised form. */
+export type LoadedLeaf = HostTensor | QuantizedLeaf;
+
+export interface QuantizedLeaf {
+  readonly quantized: { readonly codes: HostTensor; readonly scales: HostTensor };
+}
+
+const outputLayer = /^(?:lm_head|transformer\.output_layer)\.weight$/;
+const linearLayer = /\.(?:[a-z_]+_proj|query_key_value|dense|dense_h_to_4h|dense_4h_to_h)\.weight$/;
+
+/** Bits of a parameter's weights; undefined for those that stay as they are. */
+export function bitsOf(path: string, shape: readonly number[], type: WeightType): 4 | 8 | undefined {
+  if (type === "float32" || shape.length !== 2 || shape[1]! % 32 !== 0) return undefined;
+  if (outputLayer.test(path)) return 8;
+  if (!linearLayer.test(path) || path.includes(".experts.")) return undefined;
+  return type === "int4" ? 4 : 8;
+}
+
+/** For `loadParameters`: quantises what is to be quantised. */
+export function quantizeLeaf(type: WeightType): (path: string, tensor: HostTensor) => LoadedLeaf {
+  return (path, tensor) => {
+    const bits = bitsOf(path, tensor.shape, type);
+    if (bits === undefined) return tensor;
+    const { codes, scales } = quantizeLinear({ weight: tensor }, bits);
+    return { quantized: { codes, scales } };
+  };
+}
+
+/** The tree as layers want it: `codes` and `scales` of a quantised weight stand in place of `weight`. */
+export function spreadQuantized(tree: Tree<LoadedLeaf>): Tree<HostTensor> {
+  if (isTensor(tree)) return tree;
+  if (Array.isArray(tree)) return tree.map((child) => spreadQuantized(child as Tree<LoadedLeaf>));
+  const entries = Object.entries(tree as Readonly<Record<string, Tree<LoadedLeaf>>>).flatMap(([key, child]) =>
+    isQuantizedLeaf(child) ? Object.entries(child.quantized) : [[key, spreadQuantized(child)] as const],
+  );
+  return Object.fromEntries(entries);
+}
+
+const isTensor = (value: object): value is HostTensor => "dtype" in value && typeof value.dtype === "string";
+
+const isQuantizedLeaf = (value: object): value is QuantizedLeaf => "quantized" in value;
