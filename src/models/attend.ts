@@ -2,7 +2,7 @@
  * Attention over heads that a family projected itself (fused projections, two position rows): prefix, cache and mask as
  * for the others. B batch, T new tokens, S tokens attended to, H heads, D head size.
  */
-import { attention, concat, reshape, type Tensor, transpose } from "../engine/index.ts";
+import { attention, cacheAttention, concat, reshape, type Tensor, transpose } from "../engine/index.ts";
 import { type KeysAndValues, writeCache } from "../nn/index.ts";
 import type { ForwardInputs } from "./family.ts";
 import { prefixOf } from "./positions.ts";
@@ -24,8 +24,11 @@ export function attendHeads(
   const query = headsFirst(heads.query); // (B, H, T, D)
   const own = { key: headsFirst(heads.key), value: headsFirst(heads.value) };
   const joined = withEarlier(own, inputs, i);
-  const options = bias === undefined ? { causal: true } : { bias };
-  const mixed = headsFirst(attention(query, joined.key, joined.value, options)); // (B, T, H, D)
+  const mixed = headsFirst(
+    inputs.cache === undefined
+      ? attention(query, joined.key, joined.value, bias === undefined ? { causal: true } : { bias })
+      : cacheAttention(query, joined.key, joined.value, inputs.cache.start, bias === undefined ? {} : { bias }),
+  ); // (B, T, H, D)
   const output = reshape(mixed, [...mixed.shape.slice(0, 2), -1]);
   return inputs.cache === undefined ? { output } : { output, cache: joined };
 }

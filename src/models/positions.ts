@@ -1,6 +1,6 @@
 /** Positions and masks when the caller gives none. T new tokens, P prefix, S = P + T or the cache's capacity. */
 import { type Dim, expand, iota, type Tensor } from "../engine/index.ts";
-import { cacheBias, type KeysAndValues, positionsFrom } from "../nn/index.ts";
+import { type KeysAndValues, positionsFrom } from "../nn/index.ts";
 import { CongError } from "../support/index.ts";
 import type { ForwardInputs } from "./family.ts";
 
@@ -11,8 +11,8 @@ export function positionsOf({ ids, positions, cache }: ForwardInputs): Tensor {
   return cache === undefined ? iota(ids.builder, T) : positionsFrom(cache.start, T);
 }
 
-/** The bias given, or the one a cache needs; none means causal, which sees all of a prefix. */
-export function biasOf({ ids, bias, cache, prefix }: ForwardInputs): Tensor | undefined {
+/** The bias given; none means causal, which sees all of a prefix or cache. */
+export function biasOf({ bias, cache, prefix }: ForwardInputs): Tensor | undefined {
   if (cache !== undefined && prefix !== undefined) {
     throw new CongError(
       "BAD_ARGUMENT",
@@ -21,8 +21,7 @@ export function biasOf({ ids, bias, cache, prefix }: ForwardInputs): Tensor | un
       "write the prefix into the first rows of the cache and start after it",
     );
   }
-  if (bias !== undefined || cache === undefined) return bias;
-  return cacheBias(positionsFrom(cache.start, ids.shape[1]!), cache.layers[0]!.key.shape[2]!);
+  return bias;
 }
 
 /** Layer i's prefix [1 or B, G, P, D] for every row of the batch. */

@@ -7,33 +7,25 @@
  */
 import {
   add,
-  and,
+  cacheAttention,
+  cacheWrite,
   type Dim,
-  equal,
-  gather,
-  greaterOrEqual,
   type HostTensor,
   hostTensor,
   iota,
-  less,
   lessOrEqual,
   maskBias,
-  maximum,
-  minimum,
   reshape,
-  sub,
   type Tensor,
   type TensorSpec,
-  where,
 } from "../engine/index.ts";
-import { dimensionOp } from "../engine/ops/source.ts";
 import { checkInteger } from "../support/checks.ts";
 import { CongError } from "../support/errors.ts";
 import {
   type Attention,
   type HeadOptions,
   type KeysAndValues,
-  mixHeads,
+  projectHeads,
   projectKeysAndValues,
   projectQueries,
 } from "./attention.ts";
@@ -74,7 +66,7 @@ export const cacheBias = (positions: Tensor, capacity: Dim): Tensor =>
   maskBias(lessOrEqual(iota(positions.builder, capacity), reshape(positions, [positions.shape[0]!, 1])));
 
 /**
- * `cache` with `fresh` in the rows from `start` on.
+ * `cache` with `fresh` in the rows from `start` on. Assigned to the cache's state, it is written in place.
  * @param cache [B, G, capacity, D]
  * @param fresh [B, G, T, D]; rows beyond the capacity are lost, so the caller watches the length
  * @param start int64 [1]
@@ -89,14 +81,7 @@ export function writeCache(cache: Tensor, fresh: Tensor, start: Tensor): Tensor 
       "make the cache larger, or feed the text in parts",
     );
   }
-  const rows = reshape(iota(cache.builder, capacity), [capacity, 1]);
-  // The choice is made over the whole capacity; its cost is that of reading the cache once more.
-  if (T === 1) return where(equal(rows, start), fresh, cache);
-  const offset = sub(rows, start); // (capacity, 1): which fresh row belongs here
-  const [count] = cache.builder.emit(dimensionOp, [], { dim: T, dtype: start.dtype }) as [Tensor];
-  const inside = and(greaterOrEqual(offset, 0), less(offset, count));
-  const nearest = minimum(maximum(offset, 0), sub(count, 1));
-  return where(inside, gather(fresh, reshape(nearest, [capacity]), 2), cache);
+  return cacheWrite(cache, fresh, start);
 }
 
 export interface CachedAttentionInputs extends HeadOptions {
@@ -104,7 +89,10 @@ export interface CachedAttentionInputs extends HeadOptions {
   readonly cache: KeysAndValues<Tensor>;
   /** int64 [1]: position of the first of the T tokens, which is the number of rows written before. */
   readonly start: Tensor;
-  /** Default `cacheBias` of these positions; make it once when there are several layers, or to hide padding too. */
+  /**
+   * Which of the rows written so far a token sees; broadcasts to [B, H, T, capacity]. Default: those up to its own, which
+   * is cheaper than `cacheBias`. For padding, or a prompt that is seen as a whole.
+   */
   readonly bias?: Tensor | undefined;
 }
 
@@ -117,9 +105,12 @@ export function cachedAttention(
   const { cache, start } = options;
   const fresh = projectKeysAndValues(parameters, x, options);
   const next = { key: writeCache(cache.key, fresh.key, start), value: writeCache(cache.value, fresh.value, start) };
-  const bias = options.bias ?? cacheBias(positionsFrom(start, x.shape[1]!), cache.key.shape[2]!);
-  const query = projectQueries(parameters, x, options);
-  return { output: mixHeads(parameters, query, next, { bias, scale: options.scale }), cache: next };
+  const { bias, scale } = options;
+  const mixed = cacheAttention(projectQueries(parameters, x, options), next.key, next.value, start, {
+    ...(bias === undefined ? {} : { bias }),
+    ...(scale === undefined ? {} : { scale }),
+  });
+  return { output: projectHeads(parameters, mixed), cache: next };
 }
 
 /** Makes the state slots of a cache hold `next` after the run. */

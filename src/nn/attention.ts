@@ -159,7 +159,12 @@ export function mixHeads(
     ...(causal === undefined ? {} : { causal }),
     ...(scale === undefined ? {} : { scale }),
   };
-  const mixed = swapAxes(attention(query, key, value, options)); // (B, T, H, D)
+  return projectHeads(parameters, attention(query, key, value, options));
+}
+
+/** The heads' results [B, H, T, D] beside each other, through the output layer: [B, T, C]. */
+export function projectHeads(parameters: Attention<Tensor>, heads: Tensor): Tensor {
+  const mixed = swapAxes(heads); // (B, T, H, D)
   return linear(parameters.output, reshape(mixed, [...mixed.shape.slice(0, 2), -1]));
 }
 

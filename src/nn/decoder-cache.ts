@@ -5,7 +5,7 @@
  */
 import type { HostTensor, Tensor, TensorSpec } from "../engine/index.ts";
 import type { KeysAndValues } from "./attention.ts";
-import { assignCache, type CacheSize, cacheBias, cacheSpec, emptyCache, positionsFrom } from "./attention-cache.ts";
+import { assignCache, type CacheSize, cacheSpec, emptyCache, positionsFrom } from "./attention-cache.ts";
 import { cachedBlock } from "./block.ts";
 import { type Decoder, type DecoderConfig, type DecoderOptions, decoderFrequencies } from "./decoder.ts";
 import { embedding } from "./embedding.ts";
@@ -52,15 +52,15 @@ export function decoderStep(
   const { builder } = tokens;
   const { heads, normEpsilon: epsilon = 1e-5 } = options;
   const capacity = Number(cache[0]!.key.shape[2]);
-  const { rotary, bias } = builder.scope("positions", () => {
+  const rotary = builder.scope("positions", () => {
     const positions = positionsFrom(start, tokens.shape[1]!); // (T)
     const tables = rotaryConstants(tokens, rotaryTables(capacity, decoderFrequencies(parameters, options)));
-    return { rotary: rotaryRows(tables, positions), bias: cacheBias(positions, capacity) };
+    return rotaryRows(tables, positions);
   });
   let x = builder.scope("embedding", () => embedding(parameters.embedding, tokens));
   parameters.layers.forEach((layer, i) => {
     x = builder.scope(`layers.${i}`, () => {
-      const result = cachedBlock(layer, x, { heads, rotary, bias, epsilon, cache: cache[i]!, start });
+      const result = cachedBlock(layer, x, { heads, rotary, epsilon, cache: cache[i]!, start });
       assignCache(cache[i]!, result.cache);
       return result.output;
     });

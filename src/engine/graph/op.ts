@@ -59,6 +59,8 @@ export interface OpDefinition<Params> {
   bind?(params: Params, bindings: Bindings): Params;
   /** Each output element depends only on the elements of the inputs at the same (broadcast) place. */
   readonly elementwise?: true;
+  /** The output is the first input but for some elements: it may take over that input's memory. */
+  readonly overwrites?: true;
   /** The meaning of the op, slow and obvious. */
   evaluate(call: KernelCall<Params>): void;
 }

@@ -1,5 +1,6 @@
 export { type AttentionOptions, attention, causalBias, forbiddenScore, maskBias, prefixBias } from "./attention.ts";
 export { add, clamp, div, maximum, minimum, mul, pow, sub } from "./binary.ts";
+export { type CacheAttentionOptions, cacheAttention, cacheWrite } from "./cache.ts";
 export { and, equal, greater, greaterOrEqual, less, lessOrEqual, notEqual, or } from "./compare.ts";
 export { type CrossEntropyOptions, crossEntropy, linearCrossEntropy } from "./cross-entropy.ts";
 export { customGradient, reverseGradient, stopGradient } from "./custom-gradient.ts";

@@ -1,6 +1,7 @@
 /** Every op, by name. Backends type their lowering tables over these names, so a forgotten op does not compile. */
 import type { OpDefinition } from "../graph/op.ts";
 import { binaryOps } from "./binary.ts";
+import { cacheAttentionOp, cacheWriteOp } from "./cache.ts";
 import { compareOps } from "./compare.ts";
 import { customGradientOp } from "./custom-gradient.ts";
 import { addAlongAxisOp, gatherOp, scatterAddOp, takeAlongAxisOp, topKIndicesOp } from "./gather.ts";
@@ -48,6 +49,8 @@ export const opTable = {
   rmsNorm: rmsNormOp,
   layerNorm: layerNormOp,
   rotary: rotaryOp,
+  cacheWrite: cacheWriteOp,
+  cacheAttention: cacheAttentionOp,
   scan: scanOp,
   randomBits: randomBitsOp,
   shiftRight: shiftRightOp,

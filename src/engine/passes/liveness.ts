@@ -80,13 +80,17 @@ export function inPlaceState(graph: Graph): Set<string> {
     // A view of the old value is read wherever the view is read; keep it simple and refuse those.
     const safe = old.every((reader) =>
       reader === writer
-        ? graph.nodes[writer]!.definition.elementwise === true
+        ? readsBeforeItWrites(graph.nodes[writer]!, value)
         : before.has(reader) && !views.has(graph.nodes[reader]!.op),
     );
     const shared = graph.state.filter((slot) => slot.update === update).length > 1;
     if (safe && !shared) allowed.add(name);
   }
   return allowed;
+}
+
+function readsBeforeItWrites({ definition, inputs }: Node, value: ValueId): boolean {
+  return definition.elementwise === true || (definition.overwrites === true && inputs.lastIndexOf(value) === 0);
 }
 
 function ancestors(graph: Graph, producers: ReadonlyMap<ValueId, number>, start: number): Set<number> {

@@ -1,6 +1,7 @@
 /** At least one case for every op. A new op without a case does not compile. */
 import type { OpName } from "../../ops/table.ts";
 import type { OpCase } from "../op-case.ts";
+import { cacheCases } from "./cache.ts";
 import { matmulCases, normalizeCases, reduceCases, rotaryCases, sourceCases } from "./compute.ts";
 import { binaryCases, compareCases, selectCases, unaryCases } from "./elementwise.ts";
 import { scanCases } from "./loops.ts";
@@ -18,6 +19,7 @@ export const opCases: { readonly [K in OpName]: readonly [OpCase, ...OpCase[]] |
   ...reduceCases,
   ...matmulCases,
   ...quantizedCases,
+  ...cacheCases,
   ...normalizeCases,
   ...rotaryCases,
   ...scanCases,

@@ -2,6 +2,7 @@
 import { CongError } from "../../../../support/errors.ts";
 import type { OpName } from "../../../ops/table.ts";
 import type { Lowering } from "../lowering.ts";
+import { cache } from "./cache.ts";
 import { compute } from "./compute.ts";
 import { elementwise } from "./elementwise.ts";
 import { fused } from "./fused.ts";
@@ -15,6 +16,7 @@ export const lowerings: { readonly [K in OpName | "fused"]: Lowering } = {
   ...compute,
   ...loops,
   ...quantized,
+  ...cache,
   ...fused,
   customGradient: () => {
     throw new CongError(

@@ -76,6 +76,10 @@ export interface Instructions {
   shuffleLanes(to: number, from: number, order: number): void;
   /** Exchanges the four elements of every 128-bit lane: two bits of `order` for each. */
   shuffleElements(to: number, from: number, order: number): void;
+  /** Interleaves the low or high halves of each 128-bit lane, by floats or by pairs of floats. */
+  unpack(to: number, first: number, second: number, half: "low" | "high", unit: "float" | "pair"): void;
+  /** Two 128-bit lanes of the first, then two of the second, chosen by two bits each. */
+  joinLanes(to: number, first: number, second: number, order: number): void;
   /** To the nearest whole number, ties to even. */
   round(to: number, from: number): void;
   /** mask = low 16 bits of a general register. */
@@ -147,6 +151,19 @@ export function createInstructions(assembler: Assembler): Instructions {
     shiftRightInts: (to, from, bits) => evex({ prefix: 1, map: 1, opcode: 0x72 }, 2, to, from, 0, bits),
     shuffleLanes: (to, from, order) => evex({ prefix: 1, map: 3, opcode: 0x23 }, to, from, from, 0, order),
     shuffleElements: (to, from, order) => evex({ prefix: 1, map: 3, opcode: 0x04 }, to, 0, from, 0, order),
+    unpack: (to, first, second, half, unit) =>
+      evex(
+        {
+          prefix: unit === "pair" ? 1 : 0,
+          map: 1,
+          opcode: half === "low" ? 0x14 : 0x15,
+          ...(unit === "pair" ? { wide: true } : {}),
+        },
+        to,
+        first,
+        second,
+      ),
+    joinLanes: (to, first, second, order) => evex({ prefix: 1, map: 3, opcode: 0x23 }, to, first, second, 0, order),
     round: (to, from) => evex({ prefix: 1, map: 3, opcode: 0x08 }, to, 0, from, 0, 8),
     maskFrom: (mask, from) => emit(0xc5, bit(from, 3) ? 0x78 : 0xf8, 0x92, 0xc0 | (mask << 3) | (from & 7)),
     reduce(name, register, scratch) {
