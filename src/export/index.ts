@@ -6,4 +6,6 @@ export { readGgufParameters } from "./gguf/read-back.ts";
 export type { GgufExportType } from "./gguf/tensor-type.ts";
 export { type GgufVerification, ggufTolerance, type VerifyGgufOptions, verifyGguf } from "./gguf/verify.ts";
 export { type GgufToken, type GgufTokenType, type GgufVocabulary, syntheticVocabulary } from "./gguf/vocabulary.ts";
+export { type ExportOnnxOptions, exportOnnx, type OnnxExport } from "./onnx/export-onnx.ts";
+export { type OnnxVerification, type VerifyOnnxOptions, verifyOnnx } from "./onnx/verify.ts";
 export { type ExportSource, sourceOfCheckpoint, sourceOfParameters } from "./source.ts";

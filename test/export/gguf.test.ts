@@ -3,17 +3,17 @@
  * every weight type with logits close to Congling's on the same rounded weights.
  */
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { askLlamaCpp } from "../../src/export/gguf/judge.ts";
 import { exportGguf, type GgufExportType, sourceOfCheckpoint } from "../../src/export/index.ts";
-import { openSafetensors } from "../../src/formats/index.ts";
+import { ggufValue, writeGguf } from "../../src/formats/index.ts";
 import { openCheckpoint } from "../../src/models/checkpoint/index.ts";
+import { golden, goldenGreedy } from "./golden-greedy.fixture.ts";
 import { nodeLlamaCpp, prepareLlamaCpp } from "./llama-cpp.fixture.ts";
 
-const golden = "../shared/golden";
 const models = {
   "glm-tiny": "chatglm",
   "glm4-0414-tiny": "glm4",
@@ -28,17 +28,6 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "congling-gguf-"));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
-
-/** Greedy tokens of row 0: 16 after the first five. */
-async function goldenGreedy(model: string): Promise<number[]> {
-  const file = await openSafetensors(`${golden}/${model}/golden.safetensors`);
-  try {
-    const { data, shape } = await file.read("greedy");
-    return Array.from(data.subarray(0, shape[1]) as BigInt64Array, Number);
-  } finally {
-    await file.close();
-  }
-}
 
 async function exportModel(model: string, type: GgufExportType, prompt: readonly number[], newTokens: number) {
   const checkpoint = await openCheckpoint(`${golden}/${model}`);
@@ -106,8 +95,8 @@ describe.skipIf(!canJudge)("exported models in llama.cpp", () => {
   });
 
   it("llama.cpp's refusal of a file is reported with its messages", async () => {
-    const file = join(folder, "not-a-model.gguf");
-    await writeFile(file, "GGUF and nothing more");
+    const file = join(folder, "no-tensors.gguf");
+    await writeGguf(file, new Map([["general.architecture", ggufValue.text("llama")]]), []);
     await expect(askLlamaCpp(file, [1], [2], 8, { nodeLlamaCpp })).rejects.toThrow(/llama\.cpp cannot run/);
   });
 });

@@ -153,5 +153,5 @@ const unsupported = (family: string, reason: string): CongError =>
     "EXPORT_UNSUPPORTED",
     `cannot export a ${family} model to GGUF: ${reason}`,
     { family, reason },
-    "exportOnnx and exportHf hold every family; nothing was written",
+    "exportHf holds every family; nothing was written",
   );

@@ -1,15 +1,14 @@
 /**
- * llama.cpp as the judge of a GGUF file, through `node-llama-cpp`, in a process of its own: llama.cpp ends its process
- * when it meets a file it does not like.
+ * llama.cpp as the judge of a GGUF file, through `node-llama-cpp`, in a process of its own.
  *
  * `node-llama-cpp` is no dependency of Congling. Users who have it installed get theirs; others a message.
  */
-import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { isAbsolute, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { CongError } from "../../support/index.ts";
 import type { Answer } from "../answer.ts";
+import { askInProcess } from "../judge-process.ts";
 
 /** The part of `node-llama-cpp` (3.22) that is used here. */
 interface LlamaCppModule {
@@ -92,12 +91,14 @@ export async function askLlamaCpp(
 ): Promise<Judgement> {
   const entry = pathToFileURL(findNodeLlamaCpp(nodeLlamaCpp)).href;
   const request: Request = { file, prompt, forced, vocabulary, threads, cacheType };
-  // node-llama-cpp tries its library in a fork, which would inherit "--eval" and this program with it.
-  const program = `import * as llamaCpp from ${JSON.stringify(entry)};
-    process.execArgv = [];
-    process.send(await (${answer.toString()})(llamaCpp, ${JSON.stringify(request)}));
-    process.disconnect();`;
-  const { tokens, logits, release } = await runChild(program, file);
+  const { tokens, logits, release } = await askInProcess<LlamaCppModule, Request, Reply>({
+    judge: "llama.cpp",
+    file,
+    library: entry,
+    imports: "namespace",
+    work: answer,
+    request,
+  });
   return { judge: `llama.cpp ${release}`, prompt, tokens, logits };
 }
 
@@ -132,37 +133,4 @@ async function answer(llamaCpp: LlamaCppModule, request: Request): Promise<Reply
   }
   await llama.dispose();
   return { tokens, logits, release: llama.llamaCppRelease.release };
-}
-
-/** Most milliseconds a file may take to load and answer. */
-const patience = 600_000;
-
-function runChild(program: string, file: string): Promise<Reply> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ["--input-type=module", "--eval", program], {
-      stdio: ["ignore", "ignore", "pipe", "ipc"],
-      serialization: "advanced",
-      timeout: patience,
-    });
-    let reply: Reply | undefined;
-    let messages = "";
-    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-      messages = (messages + text).slice(-4000);
-    });
-    child.on("message", (message) => {
-      reply = message as Reply;
-    });
-    child.on("error", reject);
-    child.on("close", (code, signal) => {
-      if (reply !== undefined) return resolve(reply);
-      reject(
-        new CongError(
-          "VERIFICATION_FAILED",
-          `llama.cpp cannot run ${file}: it ended with ${signal ?? code}\n${messages.trim()}`,
-          { file, code, signal },
-          "the export is not usable with this release of llama.cpp; its messages above say why",
-        ),
-      );
-    });
-  });
 }
