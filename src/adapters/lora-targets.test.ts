@@ -15,7 +15,7 @@ const targeted = (options: Parameters<typeof loraConfig>[0]) => {
   return names.filter((name) => targets(name) !== undefined);
 };
 
-// Each row was also given to PEFT's check_target_module_exists, transcribed in Python.
+// Each row, all-linear apart, was also given to PEFT's check_target_module_exists, transcribed in Python.
 describe("target_modules", () => {
   it.each([
     [{ targetModules: ["q_proj"] }, [0, 1]],

@@ -26,7 +26,7 @@ export interface PickleFile {
 
 // 50,000 tensors have a pickle of 10 MB.
 const largestPickle = 256_000_000;
-const mostTensors = 500_000;
+const mostTensors = 200_000;
 const deepest = 8;
 const longestName = 2000;
 

@@ -132,7 +132,7 @@ describe("malformed pickles", () => {
     for (let i = 0; i < 7; i++) opcodes = level(opcodes);
     // Each level leaves the one below on the stack: pop them from under the result through the memo.
     const bytes = pickled(opcodes, "q\u0002", "0".repeat(8), "h\u0002.");
-    await expect(parsePickle(bytes)).rejects.toThrow(/more than 500000 values/);
+    await expect(parsePickle(bytes)).rejects.toThrow(/more than 200000 values/);
   });
 });
 
@@ -188,11 +188,11 @@ describe("files of other kinds", () => {
   });
 });
 
-it("survives 2,000 damaged files: an error of ours, or tensors", async () => {
+it("survives 600 damaged files: an error of ours, or tensors", async () => {
   const random = createRandom(3);
   const files = [torchFile(2), torchFile(4), checkpointOf(tensorOpcodes())];
   let refused = 0;
-  for (let i = 0; i < 2000; i++) {
+  for (let i = 0; i < 600; i++) {
     const original = files[i % files.length]!;
     const bytes = Uint8Array.from(original);
     for (let edits = random.integer(4); edits >= 0; edits--) bytes[random.integer(bytes.length)] = random.integer(256);
@@ -202,5 +202,5 @@ it("survives 2,000 damaged files: an error of ours, or tensors", async () => {
       refused++;
     });
   }
-  expect(refused).toBeGreaterThan(500);
+  expect(refused).toBeGreaterThan(150);
 });

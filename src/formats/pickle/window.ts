@@ -51,21 +51,29 @@ function isContiguous(shape: readonly number[], strides: readonly number[]): boo
 }
 
 /** The elements of a strided tensor, row-major. `bytes` are those of its window. */
-export function gather({ shape, strides }: TensorReference, window: Window, bytes: Uint8Array): Uint8Array {
-  const { elementBytes } = window;
+export function gather({ shape, strides }: TensorReference, { elementBytes }: Window, bytes: Uint8Array): Uint8Array {
+  const source = wordsOf(bytes, elementBytes);
   const count = shape.reduce((product, size) => product * size, 1);
-  const target = new Uint8Array(count * elementBytes);
+  const target = wordsOf(new Uint8Array(count * elementBytes), elementBytes);
+  const [inner, step] = [shape.at(-1) ?? 1, strides.at(-1) ?? 0];
   const position = new Array<number>(shape.length).fill(0);
   let from = 0;
-  for (let at = 0; at < target.length; at += elementBytes) {
-    for (let i = 0; i < elementBytes; i++) target[at + i] = bytes[from + i]!;
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      const step = strides[axis]! * elementBytes;
-      from += step;
+  for (let at = 0; at < count; at += inner) {
+    for (let i = 0; i < inner; i++) target[at + i] = source[from + i * step]!;
+    for (let axis = shape.length - 2; axis >= 0; axis--) {
+      from += strides[axis]!;
       if (++position[axis]! < shape[axis]!) break;
-      from -= shape[axis]! * step;
+      from -= shape[axis]! * strides[axis]!;
       position[axis] = 0;
     }
   }
-  return target;
+  return new Uint8Array(target.buffer, target.byteOffset, target.byteLength);
+}
+
+/** Elements as numbers of their size; only copied, never computed with. */
+function wordsOf(bytes: Uint8Array, size: number): Uint32Array {
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
+  const words = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array, 8: BigUint64Array }[size]!;
+  // One type for the four, which are indexed alike.
+  return new words(aligned.buffer as ArrayBuffer, aligned.byteOffset, bytes.length / size) as unknown as Uint32Array;
 }

@@ -23,7 +23,10 @@ export function fromThudm(checkpoint: Checkpoint): Checkpoint {
     if (tensor === rotaryBuffer || isPrefixEncoder(tensor)) continue;
     for (const [name, source] of sourcesFrom(checkpoint, tensor, geometry)) sources.set(name, source);
   }
-  return { ...renamed(checkpoint, sources, config), hasPrefixEncoder: checkpoint.names.some(isPrefixEncoder) };
+  // Their code never ties, whatever the key says; an output layer that is there must not be dropped.
+  const tied = config.tie_word_embeddings === true && !sources.has("lm_head.weight");
+  const shown = renamed(checkpoint, sources, { ...config, tie_word_embeddings: tied });
+  return { ...shown, hasPrefixEncoder: checkpoint.names.some(isPrefixEncoder) };
 }
 
 const outer = new Map(outerNames);
