@@ -1,0 +1,2 @@
+/** Evaluation: metrics. */
+export * from "./metrics/index.ts";
