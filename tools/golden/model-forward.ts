@@ -83,7 +83,7 @@ export async function forwardErrors(
 }
 
 /** Every recorded logit, loss, hidden state and gradient beside the computed one. */
-function compareAll(golden: Tensors, results: Tensors): Quantity[] {
+export function compareAll(golden: Tensors, results: Tensors): Quantity[] {
   const names = Object.keys(golden).filter((name) => /^(logits|loss|hidden\.|grad\.)/.test(name));
   const all = names.filter((name) => name.startsWith("grad.")).map((name) => largest(golden[name]!));
   const floor = 1e-3 * Math.max(0, ...all);

@@ -7,6 +7,8 @@ export interface Quantity {
   readonly error: number;
   /** Largest error allowed. */
   readonly tolerance: number;
+  /** Why it cannot be computed from what the fixture holds; it then counts neither way. */
+  readonly unknown?: string;
 }
 
 export const isWithin = ({ error, tolerance }: Quantity): boolean => error <= tolerance;
