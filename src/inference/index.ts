@@ -6,17 +6,11 @@ export { type DecodingSession, type FeedOptions, type Logits, logitsAt } from ".
 export * from "./filters/index.ts";
 export { type ForwardRequest, forward } from "./forward.ts";
 export type { Answer, AnswerLogProbability, BeamSettings, GenerationOptions, StreamPart } from "./generate.ts";
+export { type LoadModelOptions, loadModel } from "./load-model.ts";
 export type { TokenLogProbability } from "./log-probabilities.ts";
-export {
-  createModel,
-  type GenerateRequest,
-  type LoadModelOptions,
-  loadModel,
-  type Model,
-  type PromptRequest,
-  type StreamRequest,
-} from "./model.ts";
+export { createModel, type GenerateRequest, type Model, type ModelParts, type StreamRequest } from "./model.ts";
 export { type PromptLookupOptions, type Proposer, promptLookup } from "./prompt-lookup.ts";
+export type { ModelTokenizer, PromptRequest } from "./prompts.ts";
 export type { WeightType } from "./quantize-parameters.ts";
 export type { Network, Prefix } from "./session/network.ts";
 export { ProgramPool } from "./session/program-pool.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { toNumbers } from "../../src/engine/index.ts";
 import { byteTokenizer } from "../../src/inference/byte-tokenizer.fixture.ts";
-import { loadModel, type Model, type Prefix } from "../../src/inference/index.ts";
+import { loadModel, type Model } from "../../src/inference/index.ts";
 import { relativeError } from "../../src/nn/run-traced.fixture.ts";
 import { hasGolden, pathOf, readGolden } from "../nn/golden-files.fixture.ts";
 
@@ -105,26 +105,53 @@ describe.skipIf(!isThere).each(names)("%s", (name) => {
   });
 });
 
-test.skipIf(!hasGolden("glm-tiny-prefix"))("a learned prefix gives PEFT's logits", async () => {
-  const golden = readGolden("glm-tiny-prefix/golden.safetensors");
-  const { prompt_embeddings: learned } = readGolden("glm-tiny-prefix/adapter_model.safetensors");
-  const [P, G, D, layers] = [6, 2, 16, 3];
-  const values = learned!.data as Float32Array;
-  // [P, layers · 2, G, D] → for each layer key and value [1, G, P, D]
-  const part = (index: number) => {
-    const data = new Float32Array(G * P * D);
-    for (let g = 0; g < G; g++)
-      for (let p = 0; p < P; p++)
-        for (let d = 0; d < D; d++) data[(g * P + p) * D + d] = values[((p * 2 * layers + index) * G + g) * D + d]!;
-    return { dtype: "float32" as const, shape: [1, G, P, D], data };
-  };
-  const prefix: Prefix = {
-    layers: Array.from({ length: layers }, (_, i) => ({ key: part(2 * i), value: part(2 * i + 1) })),
-    takesPositions: true,
-  };
-  await using(loadModel(pathOf("glm-tiny"), { threads: 1, prefix }), async (model) => {
-    const { logits } = await model.forward({ inputIds: rows(golden.input_ids!) });
+const adapted = ["glm-tiny-lora", "glm-tiny-prefix", "glm-tiny-prefix-proj"];
+
+describe.skipIf(!adapted.every((name) => hasGolden(name))).each(adapted)("%s", (name) => {
+  test("logits are PEFT's, and the cache gives what the whole text gives", async () => {
+    const golden = readGolden(`${name}/golden.safetensors`);
+    await using(loadModel(pathOf("glm-tiny"), { threads: 1, adapter: pathOf(name) }), async (model) => {
+      const inputIds = rows(golden.input_ids!);
+      const { logits } = await model.forward({ inputIds });
+      expect(relativeError([...logits.data], toNumbers(golden.logits!))).toBeLessThan(1e-4);
+      await expectCached(model, inputIds[0]!);
+      await expect(model.save(join(folder, "adapted"))).rejects.toMatchObject({ code: "ADAPTED" });
+    });
+  });
+});
+
+/** The log-probability of the first token of an answer is what the forward pass gives. */
+async function expectCached(model: Model, ids: number[]): Promise<void> {
+  const { logits } = await model.forward({ inputIds: ids });
+  const last = [...logits.data.subarray(-logits.shape[2])];
+  const [answer] = await model.generate({ inputIds: ids, maxNewTokens: 1, logProbabilities: 0 });
+  const { id, logProbability } = answer!.logProbabilities![0]!;
+  expect(id).toBe(last.indexOf(Math.max(...last)));
+  const total = Math.log(sum(last.map((score) => Math.exp(score))));
+  expect(logProbability).toBeCloseTo(last[id]! - total, 4);
+}
+
+const thudm = ["", "-fp16", "-int8", "-int4"].map((kind) => `chatglm3-tiny-thudm${kind}`);
+
+describe.skipIf(!thudm.every((name) => hasGolden(name))).each(thudm)("%s", (name) => {
+  test("logits", async () => {
+    const golden = readGolden(`${name}/golden.safetensors`);
+    await using(loadModel(pathOf(name), { threads: 1 }), async (model) => {
+      const inputIds = rows(golden.input_ids!);
+      const { logits } = await model.forward({ inputIds });
+      expect(relativeError([...logits.data], toNumbers(golden.logits!))).toBeLessThan(1e-4);
+    });
+  });
+});
+
+test.skipIf(!hasGolden("chatglm3-tiny-ptuning-v2"))("P-Tuning v2 of ChatGLM3", async () => {
+  const golden = readGolden("chatglm3-tiny-ptuning-v2/golden.safetensors");
+  const adapter = pathOf("chatglm3-tiny-ptuning-v2");
+  await using(loadModel(pathOf("chatglm3-tiny-thudm"), { threads: 1, adapter }), async (model) => {
+    const inputIds = rows(golden.input_ids!);
+    const { logits } = await model.forward({ inputIds });
     expect(relativeError([...logits.data], toNumbers(golden.logits!))).toBeLessThan(1e-4);
+    await expectCached(model, inputIds[0]!);
   });
 });
 
