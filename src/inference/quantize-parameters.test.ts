@@ -43,4 +43,3 @@ test("codes and scales take the weight's place beside its bias", () => {
     ["norm.weight", [2]],
   ]);
 });
-});
