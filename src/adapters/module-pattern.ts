@@ -1,63 +1,56 @@
 /**
- * Regular expressions of adapter files, written for Python's `re`. They come from strangers, and some expressions take
- * longer than the age of the universe, so only those that backtrack a bounded number of ways are accepted.
+ * Regular expressions of adapter files, written for Python's `re`. They come from strangers, as do the names they are
+ * tried on, and some pairs take longer than the age of the universe: matching stops after a fixed time.
  */
+import { createContext, Script } from "node:vm";
 import { CongError } from "../support/errors.ts";
 
 const longestPattern = 4000;
 
-// A name has some sixty characters: n unbounded repeats try at most 60^n / n! ways.
-const mostRepeats = 5;
+/** Milliseconds that all matches of one expression may take together; a sound one needs some microseconds each. */
+const patience = 2000;
+const matchPatience = 250;
+
+// A context of its own is how Node interrupts a match. Only this constant runs there.
+const match = new Script("expression.test(name)");
 
 /**
- * A test for whole names ("full", Python's fullmatch) or for their ends after a dot ("end", PEFT's rank patterns).
- * @throws CongError `BAD_CONFIG` for expressions that JavaScript reads otherwise, or that may run without end
+ * A test for whole names ("full", Python's fullmatch) or for their ends after a dot ("end", PEFT's rank patterns). The
+ * test throws the same error when it runs out of time.
+ * @throws CongError `BAD_CONFIG` for expressions that JavaScript cannot read, or reads otherwise
  */
 export function modulePattern(pattern: string, where: "full" | "end"): (name: string) => boolean {
-  const reason = objection(pattern);
-  if (reason !== undefined) throw refused(pattern, reason);
+  if (pattern.length > longestPattern) {
+    throw refused(pattern, `it has ${pattern.length} characters, the limit is ${longestPattern}`);
+  }
+  // Python's own spellings, which JavaScript reads as something else or not at all.
+  if (/\\[AZ]|\(\?(?:P|[aiLmsux-]|\()/.test(pattern)) {
+    throw refused(pattern, "it uses what only Python's expressions have");
+  }
   const source = where === "full" ? `^(?:${pattern})$` : `^(?:.*\\.)?(?:${pattern})$`;
+  const scope: { expression: RegExp; name: string } = { expression: compile(pattern, source), name: "" };
+  const context = createContext(scope);
+  let spent = 0;
+  return (name) => {
+    if (spent > patience) throw refused(pattern, `its matches took more than ${patience} ms`);
+    scope.name = name;
+    const start = performance.now();
+    try {
+      return match.runInContext(context, { timeout: matchPatience }) === true;
+    } catch (error) {
+      throw refused(pattern, error instanceof Error ? error.message : String(error));
+    } finally {
+      spent += performance.now() - start;
+    }
+  };
+}
+
+function compile(pattern: string, source: string): RegExp {
   try {
-    const expression = new RegExp(source);
-    return (name) => expression.test(name);
+    return new RegExp(source);
   } catch (error) {
     throw refused(pattern, error instanceof Error ? error.message : String(error));
   }
-}
-
-function objection(pattern: string): string | undefined {
-  if (pattern.length > longestPattern) return `it has ${pattern.length} characters, the limit is ${longestPattern}`;
-  // Python's own spellings, which JavaScript reads as something else or not at all, and references to groups.
-  if (/\\[AZ1-9]|\(\?(?:P|[aiLmsux-]|\()/.test(pattern)) return "it uses what only Python's expressions have";
-  let repeats = 0;
-  // For each open group, whether what it holds may match in several ways.
-  const open: boolean[] = [];
-  for (let at = 0; at < pattern.length; at++) {
-    const character = pattern[at]!;
-    if (character === "\\") at++;
-    else if (character === "[") at = classEnd(pattern, at);
-    else if (character === "(") open.push(false);
-    else if (character === "|") open.fill(true);
-    else if (isUnbounded(pattern, at)) {
-      repeats++;
-      open.fill(true);
-    } else if (character === ")" && open.pop() === true && isRepeated(pattern, at + 1)) {
-      return "it repeats a group that can match in several ways";
-    }
-  }
-  return repeats > mostRepeats ? `it has ${repeats} unbounded repeats, the limit is ${mostRepeats}` : undefined;
-}
-
-const isUnbounded = (pattern: string, at: number): boolean => /^(?:[*+]|\{\d*,\d*\})/.test(pattern.slice(at, at + 20));
-
-const isRepeated = (pattern: string, at: number): boolean => /^[*+{]/.test(pattern.slice(at, at + 1));
-
-function classEnd(pattern: string, start: number): number {
-  for (let at = start + 1; at < pattern.length; at++) {
-    if (pattern[at] === "\\") at++;
-    else if (pattern[at] === "]") return at;
-  }
-  return pattern.length;
 }
 
 function refused(pattern: string, reason: string): CongError {

@@ -24,7 +24,8 @@ export async function readTensors(
   wanted: (name: string) => boolean,
 ): Promise<Map<string, HostTensor>> {
   const found = new Map<string, HostTensor>();
-  for (const files of await openFiles(folder, stem, wanted)) {
+  for (const open of await findFiles(folder, stem, wanted)) {
+    const files = await open();
     try {
       for (const name of files.names.filter(wanted)) {
         const tensor = await files.read(name);
@@ -59,23 +60,24 @@ export const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
-async function openFiles(
+/** Openers of the files, so that one is open at a time. */
+async function findFiles(
   folder: string,
   stem: "adapter_model" | "model",
   wanted: (name: string) => boolean,
-): Promise<NamedTensors[]> {
+): Promise<(() => Promise<NamedTensors>)[]> {
   const single = join(folder, `${stem}.safetensors`);
-  if (await exists(single)) return [await openSafetensors(single)];
+  if (await exists(single)) return [() => openSafetensors(single)];
   const index = join(folder, `${stem}.safetensors.index.json`);
-  if (await exists(index)) return [await openSafetensors(index)];
+  if (await exists(index)) return [() => openSafetensors(index)];
   const pickleStem = stem === "model" ? "pytorch_model" : stem;
   const pickle = join(folder, `${pickleStem}.bin`);
-  if (await exists(pickle)) return [await openNamedPickle(pickle)];
+  if (await exists(pickle)) return [() => openNamedPickle(pickle)];
   const pickleIndex = join(folder, `${pickleStem}.bin.index.json`);
   if (await exists(pickleIndex)) {
     const { weightMap } = await readShardIndex(pickleIndex);
     const shards = new Set([...weightMap].filter(([name]) => wanted(name)).map(([, shard]) => shard));
-    return Promise.all([...shards].map((shard) => openNamedPickle(join(folder, shard))));
+    return [...shards].map((shard) => () => openNamedPickle(join(folder, shard)));
   }
   throw new CongError(
     "PATH_NOT_FOUND",
