@@ -4,6 +4,7 @@ export { type ExportGgufOptions, exportGguf, type GgufExport } from "./gguf/expo
 export type { JudgeOptions } from "./gguf/judge.ts";
 export { readGgufParameters } from "./gguf/read-back.ts";
 export type { GgufExportType } from "./gguf/tensor-type.ts";
+export { readGgufVocabulary, type VocabularyOptions } from "./gguf/tokenizer-files.ts";
 export { type GgufVerification, ggufTolerance, type VerifyGgufOptions, verifyGguf } from "./gguf/verify.ts";
 export { type GgufToken, type GgufTokenType, type GgufVocabulary, syntheticVocabulary } from "./gguf/vocabulary.ts";
 export { type ExportOnnxOptions, exportOnnx, type OnnxExport } from "./onnx/export-onnx.ts";

@@ -16,6 +16,7 @@ interface LlamaCppModule {
     readonly llamaCppRelease: { readonly release: string };
     loadModel(options: object): Promise<{
       createContext(options: object): Promise<{ getSequence(): LlamaCppSequence }>;
+      tokenize(text: string): readonly number[];
     }>;
     dispose(): Promise<void>;
   }>;
@@ -133,4 +134,24 @@ async function answer(llamaCpp: LlamaCppModule, request: Request): Promise<Reply
   }
   await llama.dispose();
   return { tokens, logits, release: llama.llamaCppRelease.release };
+}
+
+/** The ids into which llama.cpp cuts texts, with the vocabulary of a file. Throws as `askLlamaCpp`. */
+export function tokenizeWithLlamaCpp(
+  file: string,
+  texts: readonly string[],
+  { nodeLlamaCpp }: Pick<JudgeOptions, "nodeLlamaCpp"> = {},
+): Promise<readonly (readonly number[])[]> {
+  return askInProcess<LlamaCppModule, { file: string; texts: readonly string[] }, number[][]>({
+    judge: "llama.cpp",
+    file,
+    library: pathToFileURL(findNodeLlamaCpp(nodeLlamaCpp)).href,
+    imports: "namespace",
+    work: async (llamaCpp, request) => {
+      const llama = await llamaCpp.getLlama({ gpu: false, build: "never", logLevel: "error" });
+      const model = await llama.loadModel({ modelPath: request.file, gpuLayers: 0 });
+      return request.texts.map((text) => [...model.tokenize(text)]);
+    },
+    request: { file, texts },
+  });
 }

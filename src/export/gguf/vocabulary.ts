@@ -39,6 +39,8 @@ export interface GgufVocabulary {
   };
   /** Whether llama.cpp puts the begin token before a text. Default false. */
   readonly addsBegin?: boolean;
+  /** Whether a space goes before a text; for "llama". Default: llama.cpp's, which is to put one. */
+  readonly addsSpacePrefix?: boolean;
   /** Jinja source of the chat template. */
   readonly chatTemplate?: string | undefined;
 }
@@ -59,7 +61,7 @@ export function syntheticVocabulary({ vocabulary, endIds, beginId, padId }: Mode
 
 /** Metadata of a vocabulary for an embedding of `rows` tokens. CongError `VOCABULARY_MISMATCH`. */
 export function vocabularyMetadata(vocabulary: GgufVocabulary, rows: number): [string, GgufValue][] {
-  const { model, pre, tokens, merges, ids, addsBegin = false, chatTemplate } = vocabulary;
+  const { model, pre, tokens, merges, ids, addsBegin = false, addsSpacePrefix, chatTemplate } = vocabulary;
   checkSizes(vocabulary, rows);
   const padded = Array.from(
     { length: rows },
@@ -84,6 +86,7 @@ export function vocabularyMetadata(vocabulary: GgufVocabulary, rows: number): [s
       id === undefined ? [] : [entry(`tokenizer.ggml.${name}_token_id`, uint32(id))],
     ),
     ["tokenizer.ggml.add_bos_token", bool(addsBegin)],
+    ...(addsSpacePrefix === undefined ? [] : [entry("tokenizer.ggml.add_space_prefix", bool(addsSpacePrefix))]),
     ...(chatTemplate === undefined ? [] : [entry("tokenizer.chat_template", text(chatTemplate))]),
   ];
 }
