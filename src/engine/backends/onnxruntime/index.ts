@@ -14,7 +14,7 @@ import { createExecutable, type OnnxruntimeExecutable } from "./executable.ts";
 import { lowerGraph } from "./lowering.ts";
 import { lowerings } from "./lowerings/index.ts";
 import { machineMatmulLowering } from "./machine-matmul.ts";
-import { planQuantized } from "./machine-quantized.ts";
+import { planMachineOps } from "./machine-plan.ts";
 import { pinOrder } from "./pin-order.ts";
 import { createSession } from "./session.ts";
 
@@ -62,22 +62,16 @@ export function onnxruntimeBackend(options: OnnxruntimeOptions = {}): Onnxruntim
       const fusion = [fuseElementwise({ mostStreams }), removeDeadCode, schedule];
       const graph = runPasses(optimized, [...(fuses ? fusion : []), pinOrder], onStep);
       checkConstants(graph, constants);
-      const quantized = planQuantized(fuses ? graph : undefined, constants);
-      const stored = storeConstants(graph, constants, quantized.packed);
+      const machine = planMachineOps(fuses ? graph : undefined, constants);
+      const stored = storeConstants(graph, constants, machine.packed);
       try {
         const { onnx, origins } = timed("lower to ONNX", () =>
-          lowerGraph(
-            graph,
-            fuses
-              ? { ...withMachineMatmul, quantizedMatmul: quantized.lowering(lowerings.quantizedMatmul) }
-              : lowerings,
-            stored.tensors,
-          ),
+          lowerGraph(graph, fuses ? machine.lowerings(withMachineMatmul) : lowerings, stored.tensors),
         );
         const bytes = timed("write ONNX", () => writeOnnx(onnx, { opsets }));
         const place = stored.place(bytes);
         const customOps = timed("compile fused programs", () =>
-          fuses ? createCustomOps(graph, quantized.ops()) : undefined,
+          fuses ? createCustomOps(graph, machine.ops()) : undefined,
         );
         const session = timed("create session", () =>
           createSession(
