@@ -22,8 +22,19 @@ export function sourceOfParameters({ family, config, parameters }: LoadedParamet
   return { family, config, read };
 }
 
-/** An open checkpoint as a source; the caller closes it. CongError `BAD_CONFIG`, `UNKNOWN_NAME`. */
+/**
+ * An open checkpoint as a source; the caller closes it.
+ * @throws CongError `BAD_CONFIG`, `UNKNOWN_NAME`; `EXPORT_UNSUPPORTED` with a P-Tuning v2 prefix, which would be lost
+ */
 export function sourceOfCheckpoint(checkpoint: Checkpoint): ExportSource {
+  if (checkpoint.hasPrefixEncoder) {
+    throw new CongError(
+      "EXPORT_UNSUPPORTED",
+      `${checkpoint.folder} holds a P-Tuning v2 prefix, which no exported model can`,
+      { folder: checkpoint.folder },
+      "export the base model, and keep the prefix as an adapter beside it",
+    );
+  }
   const { family, config } = readModelConfig(checkpoint.config);
   return { family, config, read: (name) => checkpoint.read(name) };
 }
