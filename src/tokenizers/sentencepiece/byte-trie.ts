@@ -40,7 +40,9 @@ export function buildByteTrie(pieces: readonly string[], ids: ArrayLike<number>)
     const node = pending.pop()!;
     if (last - first === 1) {
       const key = order[first]!;
-      cells.value[cells.placeTail(node, bytes, offsets[key]! + depth, offsets[key + 1]!)] = ids[key]!;
+      // In two steps: placing may replace the array that the value belongs into.
+      const end = cells.placeTail(node, bytes, offsets[key]! + depth, offsets[key + 1]!);
+      cells.value[end] = ids[key]!;
       continue;
     }
     bounds.fill(0);

@@ -3,25 +3,26 @@
  *
  * SentencePiece's rules, kept to the last bit of rounding, since pieces of almost equal score do occur:
  * - a character that no piece covers alone may be unknown, at the lowest normal score minus 10;
- * - a user-defined piece of n bytes scores n · (highest score) − 0.1, where "highest" is never below the smallest
- *   positive float32, so that it beats any cutting of the same bytes;
+ * - a user-defined piece of n bytes scores 0.1 · (n − 1): above any cutting of the same bytes, whose pieces have negative
+ *   scores, being logarithms of probabilities;
  * - totals are float32 (since version 0.2; before, candidates were compared in float64), and a later candidate must be
- *   strictly better.
+ *   strictly better;
+ * - a total below −100,000 starts again from 0, so that a book is cut as finely as a sentence.
  */
 import type { SentencePieceModel } from "./model.ts";
 import { type PieceTable, pushUnknown, unusedFlag, userDefinedFlag } from "./pieces.ts";
 import { characterLength } from "./utf8.ts";
 
-/** C's FLT_MAX and FLT_MIN, from which SentencePiece starts its search for the lowest and highest score. */
+/** C's FLT_MAX, from which SentencePiece starts its search for the lowest score. */
 const largestFloat = 3.4028234663852886e38;
-const smallestFloat = 1.1754943508222875e-38;
 const unknownPenalty = 10;
-const userDefinedPenalty = Math.fround(0.1);
+// The next two were found by probing version 0.2.2 with models made for it.
+const userDefinedBonus = 0.1;
+const lowestTotal = -100_000;
 
 export class UnigramEncoder {
   private readonly table: PieceTable;
   private readonly unknownScore: number;
-  private readonly highest: number;
   /** For each position: the best total of a path that ends there, where its last piece starts (-1: no path), its id. */
   private total = new Float32Array(0);
   private start = new Int32Array(0);
@@ -30,14 +31,10 @@ export class UnigramEncoder {
   constructor(model: SentencePieceModel, table: PieceTable) {
     this.table = table;
     let lowest = largestFloat;
-    let highest = smallestFloat;
     model.pieces.forEach(({ type }, id) => {
-      if (type !== "normal") return;
-      lowest = Math.min(lowest, table.scores[id]!);
-      highest = Math.max(highest, table.scores[id]!);
+      if (type === "normal") lowest = Math.min(lowest, table.scores[id]!);
     });
     this.unknownScore = Math.fround(lowest - unknownPenalty);
-    this.highest = highest;
   }
 
   /** Appends the ids of the first `length` bytes, which are UTF-8. */
@@ -50,10 +47,12 @@ export class UnigramEncoder {
   private search(bytes: Uint8Array, length: number): void {
     const { base, check, value } = this.table.trie;
     const { flags, scores, unknownId } = this.table;
-    const { total, start, id: best, unknownScore, highest } = this;
+    const { total, start, id: best, unknownScore } = this;
     start.fill(-1, 0, length + 1);
     total[0] = 0;
+    let reached = 0;
     for (let from = 0; from < length; ) {
+      if (total[from]! < lowestTotal) this.lift(from, reached);
       const before = total[from]!;
       const single = Math.min(from + characterLength(bytes[from]!), length);
       let node = 0;
@@ -67,14 +66,15 @@ export class UnigramEncoder {
         if (id < 0) continue;
         const flag = flags[id]!;
         if (flag === unusedFlag) continue;
-        const score = flag === userDefinedFlag ? Math.fround((at - from) * highest) - userDefinedPenalty : scores[id]!;
-        const candidate = Math.fround(Math.fround(score) + before);
+        const score = flag === userDefinedFlag ? Math.fround(userDefinedBonus * (at - from - 1)) : scores[id]!;
+        const candidate = Math.fround(score + before);
         if (start[at]! < 0 || candidate > total[at]!) {
           total[at] = candidate;
           start[at] = from;
           best[at] = id;
         }
         if (at === single) hasSingle = true;
+        if (at > reached) reached = at;
       }
       if (!hasSingle) {
         const candidate = Math.fround(unknownScore + before);
@@ -84,8 +84,16 @@ export class UnigramEncoder {
           best[single] = unknownId;
         }
       }
+      if (single > reached) reached = single;
       from = single;
     }
+  }
+
+  /** Counts totals anew from position `from`, for it and all positions beyond that have one already. */
+  private lift(from: number, reached: number): void {
+    const { total, start } = this;
+    const offset = total[from]!;
+    for (let at = from; at <= reached; at++) if (start[at]! >= 0) total[at] = total[at]! - offset;
   }
 
   /** Walks the best path back from the end, then gives its pieces in order. */
