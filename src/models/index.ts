@@ -1,5 +1,6 @@
 /** Models: families of networks as configurations over shared blocks. */
 export { type BlankTokens, blankLayout, type TextLayout } from "./blank-layout.ts";
+export * from "./checkpoint/index.ts";
 export type { DecoderModelConfig, MixtureConfig, RopeConfig } from "./decoder/config.ts";
 export { isMixtureLayer } from "./decoder/config.ts";
 export type { DecoderLayer, DecoderParameters } from "./decoder/parameters.ts";
@@ -17,4 +18,4 @@ export type {
 export { initParameters } from "./initialize.ts";
 export { type LoadedParameters, loadModelParameters, parametersFrom } from "./load.ts";
 export { paddingBias } from "./masks.ts";
-export { familyNamed, familyNames, readModelConfig } from "./registry.ts";
+export { familyNamed, familyNames, modelTypes, readModelConfig } from "./registry.ts";

@@ -26,6 +26,9 @@ const families: readonly ModelFamily[] = [
 /** Names of all families. */
 export const familyNames = (): string[] => families.map(({ name }) => name);
 
+/** Values of `model_type` that some family reads. */
+export const modelTypes = (): string[] => [...new Set(families.flatMap((family) => family.modelTypes))];
+
 /** The family called `name`, for configurations it made itself. */
 export function familyNamed(name: string): ModelFamily {
   const found = families.find((family) => family.name === name);
@@ -39,9 +42,9 @@ export function familyNamed(name: string): ModelFamily {
  */
 export function readModelConfig(json: JsonObject): { readonly family: ModelFamily; readonly config: ModelConfig } {
   const type = json.model_type;
-  const all = [...new Set(families.flatMap(({ modelTypes }) => modelTypes))];
+  const all = modelTypes();
   const found = families.find(
-    ({ modelTypes, recognizes }) => modelTypes.some((each) => each === type) && (recognizes?.(json) ?? true),
+    (family) => family.modelTypes.some((each) => each === type) && (family.recognizes?.(json) ?? true),
   );
   if (found === undefined) {
     const near = typeof type === "string" ? closest(type, all) : undefined;

@@ -45,7 +45,9 @@ import { readTensors } from "./read-tensors.ts";
 export function isAdapter(folder: string): boolean {
   if (existsSync(join(folder, "adapter_config.json"))) return true;
   const file = join(folder, "config.json");
-  return existsSync(file) && "pre_seq_len" in (JSON.parse(readFileSync(file, "utf8")) as object);
+  if (!existsSync(file)) return false;
+  const { pre_seq_len: length } = JSON.parse(readFileSync(file, "utf8")) as { readonly pre_seq_len?: unknown };
+  return typeof length === "number";
 }
 
 export async function* checkAdapter(folder: string, backend: Backend): AsyncIterable<Quantity> {

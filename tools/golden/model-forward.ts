@@ -1,6 +1,5 @@
 /** What one pass through a model gives: logits, loss, hidden states and gradients; and tokens chosen one by one. */
 import {
-  argmax,
   type Backend,
   crossEntropy,
   flattenTree,
@@ -17,6 +16,7 @@ import {
   toNumbers,
   trace,
 } from "../../src/engine/index.ts";
+import { ProgramPool } from "../../src/inference/index.ts";
 import {
   type ForwardInputs,
   type LoadedParameters,
@@ -25,6 +25,7 @@ import {
   paddingBias,
 } from "../../src/models/index.ts";
 import { relativeError } from "../../src/nn/run-traced.fixture.ts";
+import { greedyRows, rowsOf, wrongIds } from "./generation.ts";
 import type { Tensors } from "./model.ts";
 import { expertGradients } from "./model-experts.ts";
 import type { Quantity } from "./quantity.ts";
@@ -132,33 +133,11 @@ export async function paddedErrors(
   return { name: "leftpad.logits", error, tolerance: tolerances.logits };
 }
 
-/** The most likely token again and again after the first five, without a cache; the count of wrong tokens. */
-export async function greedyErrors(
-  { family, config, parameters }: LoadedParameters,
-  golden: Tensors,
-  backend: Backend,
-): Promise<Quantity> {
-  const wanted = golden.greedy!;
-  const [B, T] = wanted.shape as [number, number];
-  const prompt = 5;
-  const graph = trace((builder) => {
-    const tensors = parametersIn(builder, parameters);
-    const ids = builder.input("ids", "int64", [B, "length"]);
-    const { hidden } = family.forward(config, tensors, { ids });
-    builder.output("next", argmax(family.logits(config, tensors, hidden.at(-1)!)));
-  });
-  const program = await backend.compile(graph, { constants: constantsOf(parameters) });
-  const all = toNumbers(golden.input_ids!);
-  const width = golden.input_ids!.shape[1]!;
-  let rows = Array.from({ length: B }, (_, b) => all.slice(b * width, b * width + prompt));
-  while (rows[0]!.length < T) {
-    const length = rows[0]!.length;
-    const { next } = await program.run({ ids: hostTensor("int64", [B, length], rows.flat()) });
-    const chosen = toNumbers(next!);
-    rows = rows.map((row, b) => [...row, chosen[b * length + length - 1]!]);
-  }
-  await program.dispose();
-  const target = toNumbers(wanted);
-  const wrong = rows.flat().filter((id, i) => id !== target[i]).length;
-  return { name: "greedy tokens", error: wrong, tolerance: 0 };
+/** The most likely token again and again after the first five, through the cache; the count of wrong tokens. */
+export async function greedyErrors(model: LoadedParameters, golden: Tensors, backend: Backend): Promise<Quantity> {
+  const prompts = rowsOf(golden.input_ids!).map((row) => row.slice(0, 5));
+  const pool = new ProgramPool({ ...model, backend });
+  const rows = await greedyRows(pool, prompts, { maxNewTokens: golden.greedy!.shape[1]! - 5 });
+  await pool.dispose();
+  return { name: "greedy tokens", error: wrongIds(rows, golden.greedy!), tolerance: 0 };
 }
