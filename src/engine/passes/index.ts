@@ -13,6 +13,7 @@ import { stripCustomGradients } from "./strip-custom-gradients.ts";
 
 export { removeDeadCode } from "./dead-code.ts";
 export { type FusionLimits, fuseElementwise } from "./fuse-elementwise.ts";
+export { fuseMatmulAdd, type MatmulAddLimits } from "./fuse-matmul-add.ts";
 export { type IndexLimit, indexLimits } from "./index-limits.ts";
 export { bytesOf, inPlaceState, lastUses, peakBytes } from "./liveness.ts";
 export { type Pass, Rewriter } from "./rewrite.ts";

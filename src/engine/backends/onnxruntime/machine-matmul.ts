@@ -9,6 +9,7 @@ import koffi from "koffi";
 import type { Graph, Node } from "../../graph/graph.ts";
 import type { Shape } from "../../graph/shape.ts";
 import type { MatmulParams } from "../../ops/matmul.ts";
+import { addendLayout } from "../../ops/matmul-add.ts";
 import { type Assembler, gpr, type Label } from "../x64/assembler.ts";
 import { supportsAvx512 } from "../x64/avx512.ts";
 import {
@@ -36,8 +37,8 @@ const longestRow = 1 << 25;
 
 /** The shape of a product that machine code takes over, or undefined. */
 export function machineMatmulShape(graph: Graph, node: Node): MatmulShape | undefined {
-  if (node.op !== "matmul" || !supportsAvx512()) return undefined;
-  const [a, b] = node.inputs.map((value) => graph.types[value]!.shape);
+  if ((node.op !== "matmul" && node.op !== "matmulAdd") || !supportsAvx512()) return undefined;
+  const [a, b, c] = node.inputs.map((value) => graph.types[value]!.shape);
   if (graph.constants.some(({ value }) => value === node.inputs[1])) return undefined;
   if (![...a!, ...b!].every((dim) => typeof dim === "number")) return undefined;
   const [left, right] = [a as readonly number[], b as readonly number[]];
@@ -50,12 +51,22 @@ export function machineMatmulShape(graph: Graph, node: Node): MatmulShape | unde
   if (columns % lanes !== 0 || rows < smallestRows || batch * rows * inner * columns < smallestWork) return undefined;
   if (batch > 1 && inner * columns > mostOfBatchB) return undefined;
   if (Math.max(rows, inner, columns) > longestRow) return undefined;
-  return { rows, inner, columns, transposeA, transposeB, scale, batch };
+  const addend = c === undefined ? undefined : addendLayout([...outer, rows, columns], c);
+  return {
+    rows,
+    inner,
+    columns,
+    transposeA,
+    transposeB,
+    scale,
+    batch,
+    ...(addend === undefined ? {} : { addend }),
+  };
 }
 
 /** Equal products of equal shapes share an op; the output's sizes are in it because the batch may have several axes. */
-const opName = ({ inner, transposeA, transposeB, scale }: MatmulShape, output: Shape): string =>
-  `Matmul_${output.join("x")}_over_${inner}${transposeA ? "_transposeA" : ""}${transposeB ? "_transposeB" : ""}_${scale}`;
+const opName = ({ inner, transposeA, transposeB, scale, addend }: MatmulShape, output: Shape): string =>
+  `Matmul_${output.join("x")}_over_${inner}${transposeA ? "_transposeA" : ""}${transposeB ? "_transposeB" : ""}_${scale}${addend === undefined ? "" : `_plus_${addend}`}`;
 
 /** The lowering of products that machine code takes over; the others go to `otherwise`. */
 export function machineMatmulLowering(domain: string, otherwise: Lowering): Lowering {
@@ -66,6 +77,14 @@ export function machineMatmulLowering(domain: string, otherwise: Lowering): Lowe
       : [lower.emit(opName(shape, lower.outputType(0).shape), inputs, { domain })];
   };
 }
+
+/** The lowering of `matmulAdd`, which exists only where machine code takes over. */
+export const matmulAddLowering =
+  (domain: string): Lowering =>
+  (lower, node, inputs) => {
+    const shape = machineMatmulShape(lower.graph, node)!;
+    return [lower.emit(opName(shape, lower.outputType(0).shape), inputs, { domain })];
+  };
 
 /** Custom ops for all such products of a graph, sharing one scratch memory. */
 export function machineMatmulOps(graph: Graph): CustomOp[] {
@@ -125,13 +144,14 @@ function customOp(shape: MatmulShape, output: readonly number[], { scratch, rout
   const driver = routines.driverAddress();
   return {
     name: opName(shape, output),
-    inputs: 2,
+    inputs: shape.addend === undefined ? 2 : 3,
     outputs: 1,
     shape: output,
-    inPlace: [],
+    // Each element of the addend is read just before the result's is written.
+    inPlace: shape.addend === "each" ? [{ input: 2, output: 0 }] : [],
     emit: (assembler) =>
       starts.map(({ parts, chunks }) => ({
-        entry: emitPart(assembler, { parts, constants, packed: shared, driver }),
+        entry: emitPart(assembler, { parts, constants, packed: shared, driver, adds: shape.addend !== undefined }),
         chunks,
       })),
     release() {
@@ -147,7 +167,13 @@ const partBytes = 32;
 /** `void part(void **pointers, size_t index)`: hands the driver one part's table and the base pointers of `plan.ts`. */
 function emitPart(
   assembler: Assembler,
-  addresses: { readonly parts: bigint; readonly constants: bigint; readonly packed: bigint; readonly driver: bigint },
+  addresses: {
+    readonly parts: bigint;
+    readonly constants: bigint;
+    readonly packed: bigint;
+    readonly driver: bigint;
+    readonly adds: boolean;
+  },
 ): Label {
   const { rax, rcx, rdx, rsp, rbp, rsi, rdi, r8 } = gpr;
   const entry = assembler.label();
@@ -155,10 +181,10 @@ function emitPart(
   assembler.place(entry);
   assembler.push(rbp);
   assembler.move(rbp, rsp);
-  assembler.subtract(rsp, 48);
+  assembler.subtract(rsp, 64);
   const setBase = (base: keyof typeof bases, from: number) =>
     assembler.store({ base: rsp, offset: 8 * bases[base] }, from);
-  (["a", "b", "c"] as const).forEach((base, i) => {
+  (addresses.adds ? (["a", "b", "addend", "c"] as const) : (["a", "b", "c"] as const)).forEach((base, i) => {
     assembler.load(rax, { base: rdi, offset: 8 * i });
     setBase(base, rax);
   });

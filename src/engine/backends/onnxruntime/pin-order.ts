@@ -45,7 +45,7 @@ export const pinOrder: Pass = {
 };
 
 function isLargeProduct(graph: Graph, node: Node): boolean {
-  if (node.op !== "matmul") return false;
+  if (node.op !== "matmul" && node.op !== "matmulAdd") return false;
   return [...node.inputs, ...node.outputs].some((value) => bytesOf(graph.types[value]!) >= smallest);
 }
 

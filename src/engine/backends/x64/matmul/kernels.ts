@@ -5,10 +5,10 @@
  * the L1 cache while panels of B (32 columns) pass by from the L2 cache. A tile of C is 14 rows by two vectors of 16
  * columns: 28 accumulators, 2 registers for B and 2 that A's elements are broadcast into, which makes 32.
  *
- * Every routine has the same signature (System V ABI): pointers in rdi, rsi, rdx, rcx and numbers in r8, r9, so that one
+ * Every routine has the same signature (System V ABI): pointers in rdi, rsi, rdx, r14, rcx and numbers in r8, r9, so that one
  * driver can call them all from a table (`plan.ts`). Strides are known when code is made and are part of it.
  */
-import { Assembler, r8, r9, r10, r11, r12, r13, rax, rbx, rcx, rdi, rdx, rsi } from "./assembler.ts";
+import { Assembler, r8, r9, r10, r11, r12, r13, r14, rax, rbx, rcx, rdi, rdx, rsi } from "./assembler.ts";
 
 export const tileRows = 14;
 export const lanes = 16;
@@ -23,8 +23,8 @@ export interface TileForm {
   readonly rows: number;
   /** Columns of a panel of B, in vectors of sixteen. */
   readonly vectors: 1 | 2;
-  /** C += instead of C =. */
-  readonly accumulate: boolean;
+  /** What the product is added to: nothing, C itself, or an addend that lies like C. */
+  readonly onto: "nothing" | "result" | "addend";
   readonly scale: number;
   /** Bytes from a row of A to the next, and from one k to the next. */
   readonly rowA: number;
@@ -40,12 +40,12 @@ export interface TileForm {
 }
 
 /**
- * C[rows, panels·vectors·16] (+)= scale · A panel · B panels.
+ * C[rows, panels·vectors·16] = scale · A panel · B panels (+ C or an addend).
  * rdi A panel, rsi B panels (each per k: `vectors`·16 floats), rdx C, rcx source of the next A panel,
- * r8 length of k, r9 number of B panels.
+ * r8 length of k, r9 number of B panels, r14 addend.
  */
 export function tileKernel(form: TileForm): Uint8Array {
-  const { rows, vectors, accumulate, scale, rowA, stepA, rowC, fetch, fetchDistance } = form;
+  const { rows, vectors, onto, scale, rowA, stepA, rowC, fetch, fetchDistance } = form;
   const asm = new Assembler();
   const sum = (row: number, vector: number) => row * vectors + vector;
   const stepB = vectors * 64;
@@ -73,6 +73,7 @@ export function tileKernel(form: TileForm): Uint8Array {
   asm.move(rdi, r10);
   if (fetch === "rows") asm.move(rcx, r11);
   eachOfC((place) => asm.prefetchToWrite(place));
+  if (onto === "addend") eachOfC((place) => asm.prefetch({ ...place, base: r14 }));
   for (let i = 0; i < rows * vectors; i++) asm.zeroVector(i);
 
   asm.move(rax, r8);
@@ -106,10 +107,13 @@ export function tileKernel(form: TileForm): Uint8Array {
   }
   eachOfC((place, row, v) => {
     if (scale !== 1) asm.multiplyVector(sum(row, v), sum(row, v), firstB);
-    if (accumulate) asm.addVector(sum(row, v), sum(row, v), place);
+    if (onto !== "nothing") {
+      asm.addVector(sum(row, v), sum(row, v), onto === "addend" ? { ...place, base: r14 } : place);
+    }
     asm.storeVector(place, sum(row, v));
   });
   asm.addImmediate(rdx, stepB);
+  if (onto === "addend") asm.addImmediate(r14, stepB);
   if (fetch === "rows") asm.addImmediate(r11, 2 * fetchDistance);
   asm.decrement(r9);
   asm.jumpIfNotZero(nextPanel);
@@ -232,36 +236,36 @@ function prepareMask(asm: Assembler, width: number): void {
   asm.maskFrom(2, rax);
 }
 
-/** Bytes of one entry of the driver's table: routine, four offsets, two numbers, four base indices. */
-export const entryBytes = 64;
+/** Bytes of one entry of the driver's table: routine, five offsets, two numbers, five base indices. */
+export const entryBytes = 72;
 
 /**
  * Calls one routine after another. rdi first entry, rsi end of the table, rdx base pointers.
- * An entry is eight 64-bit words: routine; offset of each pointer from its base; r8, r9; one byte for each base.
+ * An entry is nine 64-bit words: routine; offset of each pointer from its base; r8, r9; one byte for each base.
  */
 export function driver(): Uint8Array {
   const asm = new Assembler();
-  for (const register of [rbx, r12, r13]) asm.push(register);
+  for (const register of [rbx, r12, r13, r14]) asm.push(register);
   asm.move(rbx, rdi);
   asm.move(r13, rsi);
   asm.move(r12, rdx);
   const next = asm.here();
-  asm.load(rax, { base: rbx, displacement: 56 });
-  [rdi, rsi, rdx, rcx].forEach((target, i) => {
+  asm.load(rax, { base: rbx, displacement: 64 });
+  [rdi, rsi, rdx, r14, rcx].forEach((target, i) => {
     if (i > 0) asm.shiftRight(rax, 8);
     asm.lowByte(rcx, rax);
     asm.load(target, { base: r12, index: rcx, scale: 8 });
     asm.addFrom(target, { base: rbx, displacement: 8 + 8 * i });
   });
   [r8, r9].forEach((target, i) => {
-    asm.load(target, { base: rbx, displacement: 40 + 8 * i });
+    asm.load(target, { base: rbx, displacement: 48 + 8 * i });
   });
   asm.callMemory({ base: rbx });
   asm.addImmediate(rbx, entryBytes);
   asm.compare(rbx, r13);
   asm.jumpIfBelow(next);
   asm.vzeroupper();
-  for (const register of [r13, r12, rbx]) asm.pop(register);
+  for (const register of [r14, r13, r12, rbx]) asm.pop(register);
   asm.ret();
   return asm.bytes();
 }

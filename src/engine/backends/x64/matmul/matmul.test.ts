@@ -16,8 +16,13 @@ import { createRoutines } from "./routines.ts";
 const driverType = koffi.proto("void MatmulDriver(void *, uint64_t, void *)");
 
 /** The product by machine code, one part after another. */
-function multiply(shape: MatmulShape, a: Float32Array, b: Float32Array): Float32Array {
-  const c = new Float32Array(shape.batch * shape.rows * shape.columns).fill(Number.NaN);
+function multiply(
+  shape: MatmulShape,
+  a: Float32Array,
+  b: Float32Array,
+  addend = new Float32Array(1),
+  c = new Float32Array(shape.batch * shape.rows * shape.columns).fill(Number.NaN),
+): Float32Array {
   const packed = new Uint8Array(packedBytes);
   const { addressOf, driverAddress, release } = createRoutines();
   const run = koffi.decode(driverAddress(), driverType) as (...values: unknown[]) => void;
@@ -26,7 +31,7 @@ function multiply(shape: MatmulShape, a: Float32Array, b: Float32Array): Float32
     for (const entries of [...parts].reverse()) {
       const table = encodeTable(entries, addressOf);
       const scratch = new Uint8Array(scratchBytes);
-      const pointers = [a, b, c, packed, scratch, rowDistances(shape)];
+      const pointers = [a, b, c, packed, scratch, rowDistances(shape), addend];
       const bases = BigUint64Array.from(pointers, (array) => BigInt(koffi.address(array)));
       run(table, BigInt(koffi.address(table)) + BigInt(table.byteLength), bases);
     }
@@ -60,7 +65,7 @@ const sizes = [
   [15, 300, 48],
   [33, 257, 80],
   [500, 40, 64],
-  [40, 2100, 2000],
+  [15, 2100, 2000],
   [60, 1024, 416],
   [100, 520, 432],
 ] as const;
@@ -91,5 +96,24 @@ describe.skipIf(!supportsAvx512())("matrix product in machine code", () => {
         }
       }
     }
+  }
+
+  for (const [rows, inner, columns, batch] of [
+    [50, 600, 48, 1],
+    [30, 70, 64, 3],
+  ] as const) {
+    test.each(["each", "shared"] as const)(`adds to ${batch} × [${rows}, ${columns}] over ${inner}: %s`, (addend) => {
+      const shape = { rows, inner, columns, batch, transposeA: false, transposeB: true, scale: 0.5, addend };
+      const random = createRandom(columns);
+      const a = random.uniformArray(batch * rows * inner, -1, 1);
+      const b = random.uniformArray(batch * inner * columns, -1, 1);
+      const added = random.uniformArray((addend === "each" ? batch : 1) * rows * columns, -100, 100);
+      const want = expected(shape, a, b).map((value, i) => value + added[i % added.length]!);
+      const worst = (got: Float32Array) =>
+        got.reduce((most, value, i) => Math.max(most, Number.isNaN(value) ? Infinity : Math.abs(value - want[i]!)), 0);
+      expect(worst(multiply(shape, a, b, added))).toBeLessThan(inner * 2e-7 + 1e-5);
+      // The result may take the addend's place.
+      if (addend === "each") expect(worst(multiply(shape, a, b, added, added))).toBeLessThan(inner * 2e-7 + 1e-5);
+    });
   }
 });

@@ -24,6 +24,8 @@ export interface MatmulShape {
   readonly scale: number;
   /** Independent products, their matrices laid end to end. 1 for a plain product. */
   readonly batch: number;
+  /** What is added to the product: a matrix for each of the batch, or one for all. Default nothing. */
+  readonly addend?: "each" | "shared";
 }
 
 /** A routine by name, for `kernels.ts` to make and an address to be found. */
@@ -34,7 +36,7 @@ export type Routine =
 export const routineKey = (routine: Routine): string => Object.values(routine).join(" ");
 
 /** Base pointers an entry may refer to. */
-export const bases = { a: 0, b: 1, c: 2, packed: 3, scratch: 4, constants: 5 } as const;
+export const bases = { a: 0, b: 1, c: 2, packed: 3, scratch: 4, constants: 5, addend: 6 } as const;
 
 interface Place {
   readonly base: keyof typeof bases;
@@ -130,7 +132,16 @@ function planBatch(shape: MatmulShape): Entry[][] {
   for (const block of split(columns, Math.ceil(columns / mostColumns), panelColumns)) {
     first.push(...planBlock(shape, panels, { start: 0, end: rows }, block));
   }
-  const distance = { a: rows * inner, b: inner * columns, c: rows * columns, packed: 0, scratch: 0, constants: 0 };
+  const addend = shape.addend === "each" ? rows * columns : 0;
+  const distance = {
+    a: rows * inner,
+    b: inner * columns,
+    c: rows * columns,
+    addend,
+    packed: 0,
+    scratch: 0,
+    constants: 0,
+  };
   const product = (index: number) =>
     first.map((entry) => ({
       ...entry,
@@ -253,15 +264,17 @@ const packColumnsOf = (
 
 function multiply(
   entries: Entry[],
-  { columns, scale }: MatmulShape,
+  { columns, scale, addend }: MatmulShape,
   k: Range,
   { row, place, next, form }: PlaceA,
   panels: readonly ColumnPanel[],
 ): void {
   const { column, vectors, place: placeB } = panels[0]!;
+  const onto = k.start > 0 ? "result" : addend === undefined ? "nothing" : "addend";
+  const offset = (row * columns + column) * 4;
   entries.push({
-    routine: { kind: "tile", ...form, vectors, accumulate: k.start > 0, scale, rowC: columns * 4 },
-    places: [place, placeB, { base: "c", offset: (row * columns + column) * 4 }, next],
+    routine: { kind: "tile", ...form, vectors, onto, scale, rowC: columns * 4 },
+    places: [place, placeB, { base: "c", offset }, { base: "addend", offset }, next],
     numbers: [k.end - k.start, panels.length],
   });
 }
@@ -276,9 +289,9 @@ export function encodeTable(entries: readonly Entry[], addressOf: (routine: Rout
       words[at + 1 + j] = BigInt(offset);
     });
     numbers.forEach((number, j) => {
-      words[at + 5 + j] = BigInt(number);
+      words[at + 6 + j] = BigInt(number);
     });
-    words[at + 7] = places.reduce((packed, { base }, j) => packed | (BigInt(bases[base]) << BigInt(8 * j)), 0n);
+    words[at + 8] = places.reduce((packed, { base }, j) => packed | (BigInt(bases[base]) << BigInt(8 * j)), 0n);
   });
   return words;
 }
