@@ -3,7 +3,15 @@
  * model and runs it on the CPU.
  */
 import { writeOnnx } from "../../../formats/onnx/index.ts";
-import { fuseElementwise, inPlaceState, optimize, removeDeadCode, runPasses, schedule } from "../../passes/index.ts";
+import {
+  fuseElementwise,
+  fuseMatmulAdd,
+  inPlaceState,
+  optimize,
+  removeDeadCode,
+  runPasses,
+  schedule,
+} from "../../passes/index.ts";
 import { checkConstants } from "../check-values.ts";
 import type { Backend } from "../contract.ts";
 import { mostStreams } from "../x64/elementwise.ts";
@@ -13,7 +21,7 @@ import { createCustomOps, customDomain } from "./custom-ops.ts";
 import { createExecutable, type OnnxruntimeExecutable } from "./executable.ts";
 import { lowerGraph } from "./lowering.ts";
 import { lowerings } from "./lowerings/index.ts";
-import { machineMatmulLowering } from "./machine-matmul.ts";
+import { machineMatmulLowering, machineMatmulShape, matmulAddLowering } from "./machine-matmul.ts";
 import { planMachineOps } from "./machine-plan.ts";
 import { pinOrder } from "./pin-order.ts";
 import { createSession } from "./session.ts";
@@ -37,7 +45,12 @@ export interface OnnxruntimeOptions {
 }
 
 /** The lowerings with large matrix products on our own machine code. */
-const withMachineMatmul = { ...lowerings, matmul: machineMatmulLowering(customDomain, lowerings.matmul) };
+const withMachineMatmul = {
+  ...lowerings,
+  matmul: machineMatmulLowering(customDomain, lowerings.matmul),
+  matmulAdd: matmulAddLowering(customDomain),
+};
+const addsToMatmul = fuseMatmulAdd({ accepts: (graph, node) => machineMatmulShape(graph, node) !== undefined });
 
 /** Operator sets we write: the standard one, onnxruntime's fused ops, and our own. */
 export const opsets = { "": 22, "com.microsoft": 1, [customDomain]: 1 } as const;
@@ -59,7 +72,7 @@ export function onnxruntimeBackend(options: OnnxruntimeOptions = {}): Onnxruntim
       };
       const optimized = optimize(model, bindings, onStep);
       const fuses = (options.fuse ?? true) && supportsMachineCode();
-      const fusion = [fuseElementwise({ mostStreams }), removeDeadCode, schedule];
+      const fusion = [fuseElementwise({ mostStreams }), addsToMatmul, removeDeadCode, schedule];
       const graph = runPasses(optimized, [...(fuses ? fusion : []), pinOrder], onStep);
       checkConstants(graph, constants);
       const machine = planMachineOps(fuses ? graph : undefined, constants);
