@@ -1,12 +1,18 @@
 /** `npm run bench -- NAME [--json] [options]` */
 import { CongError } from "../src/support/index.ts";
 import { pick } from "../src/support/suggest.ts";
+import { decodeBenchmark } from "./decode.ts";
 import { gemm } from "./gemm.ts";
 import { type Benchmark, machine, readOptions, say, table } from "./report.ts";
 import { shakespeare } from "./shakespeare.ts";
 import { trainStepBenchmark } from "./train-step.ts";
 
-const benchmarks: Readonly<Record<string, Benchmark>> = { gemm, shakespeare, "train-step": trainStepBenchmark };
+const benchmarks: Readonly<Record<string, Benchmark>> = {
+  decode: decodeBenchmark,
+  gemm,
+  shakespeare,
+  "train-step": trainStepBenchmark,
+};
 
 const [name, ...args] = process.argv.slice(2);
 const options = readOptions(args);
