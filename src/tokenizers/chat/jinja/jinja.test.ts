@@ -201,8 +201,24 @@ describe("loss mask", () => {
       '⟨<tool_call>⟩{"name": "f", "arguments": {}}⟨</tool_call>⟩⟨<|im_end|>⟩|a1⟨<|im_end|>⟩|a1⟨<|im_end|>⟩',
     );
   });
+  test("a template that opens turns only: the answer ends with the token that opens the next", () => {
+    const opening =
+      "{% for m in messages %}<|im_start|>{{ m.content }}{% endfor %}{{ '<|im_start|>' if add_generation_prompt }}";
+    const encoded = encodeTrainingChat(tokenizer, messages, { template: opening });
+    expect(learntParts(tokenizer, encoded)).toBe("a1⟨<|im_start|>⟩| a2 ⟨<|im_start|>⟩");
+  });
+  test("a template that checks whose turn it is", () => {
+    const strict =
+      "{% for m in messages %}{% if m.role == 'assistant' and not m.tool_calls and messages[loop.index0 - 1].role == 'call' %}" +
+      "{{ raise_exception('order') }}{% endif %}<|im_start|>{{ m.content }}{% for c in m.tool_calls or [] %}{{ c.function.name }}{% endfor %}<|im_end|>\n{% endfor %}";
+    const call = { role: "assistant", content: "", tool_calls: [{ function: { name: "f" } }] };
+    const encoded = encodeTrainingChat(tokenizer, [{ role: "call", content: "q" }, call], { template: strict });
+    expect(learntParts(tokenizer, encoded)).toBe("⟨<|im_start|>⟩f⟨<|im_end|>⟩");
+  });
   test("a template that leaves answers out is refused", () => {
-    expect(() => encodeTrainingChat(tokenizer, messages, { template: "{{ messages[0].content }}\n" })).toThrow();
+    expect(() => encodeTrainingChat(tokenizer, messages, { template: "{{ messages[0].content }}\n" })).toThrow(
+      "message 1 cannot be told",
+    );
   });
 });
 

@@ -14,6 +14,7 @@ import { type ParseReplyOptions, type ReplyStream, replyFromEvents } from "../re
 import type { RenderedChat, Segment } from "../segment.ts";
 import type { ChatTemplate, RenderOptions } from "../template.ts";
 import { type JinjaProgram, readJinja } from "./environment.ts";
+import { learntRanges, type Range, sentinelInitial } from "./learnt-ranges.ts";
 import { allTexts, hideMessages, hideValue } from "./messages.ts";
 import { createShadows, type Shadows } from "./shadow.ts";
 
@@ -34,7 +35,7 @@ export function jinjaTemplate(source: JinjaSource, name = "chat_template"): Chat
     name,
     render(messages, options, tokenizer) {
       const chosen = (options.tools?.length ?? 0) > 0 ? (programs.get("tool_use") ?? standard) : standard;
-      return renderJinja(chosen, messages, options, tokenizer);
+      return renderJinja(template, chosen, messages, options, tokenizer);
     },
     stopTokens: (tokenizer) => tokensAfterAnswer(template, tokenizer),
     parseReply: (text, options) => {
@@ -47,6 +48,7 @@ export function jinjaTemplate(source: JinjaSource, name = "chat_template"): Chat
 }
 
 function renderJinja(
+  source: ChatTemplate,
   program: { readonly text: string; readonly run: JinjaProgram },
   messages: readonly ChatMessage[],
   options: RenderOptions,
@@ -74,8 +76,14 @@ function renderJinja(
   const learnt = options.close === true ? learntRanges(messages, text, pieces, write, shadows) : [];
   const segments = cutAt(pieces, learnt).map((piece) => ({ ...piece, text: shadows.reveal(piece.text) }));
   const endsLearnt = learnt.at(-1)?.[1] === text.length;
-  if (endsLearnt && segments.at(-1)?.kind !== "special") segments.push({ kind: "end", text: "", learn: true });
+  if (endsLearnt && segments.at(-1)?.kind !== "special") segments.push(closing(source, tokenizer));
   return { segments, texts: shadows.wouldMakeToken(text) ? "joined" : "whole" };
+}
+
+/** What ends the last answer where the template leaves it open: the token that stands behind other answers. */
+function closing(template: ChatTemplate, tokenizer: Tokenizer | undefined): Segment {
+  const token = tokenizer === undefined ? undefined : template.stopTokens(tokenizer)[0];
+  return token === undefined ? { kind: "end", text: "", learn: true } : { kind: "special", text: token, learn: true };
 }
 
 /** What transformers passes to a template. */
@@ -102,74 +110,6 @@ function templateVariables(
     ...(options.clearThinking === undefined ? {} : { clear_thinking: options.clearThinking }),
     ...options.variables,
   };
-}
-
-/** A text that no message contains: hidden, it is a private character. It must start a shadow, so `<` is always one. */
-const sentinelInitial = "<";
-const sentinel = sentinelInitial.repeat(8);
-
-type Range = readonly [from: number, to: number];
-
-/**
- * Which part of the rendered text the assistant wrote. For every assistant message the conversation is rendered again
- * with other words in that message; where the two texts part and meet again, the message begins and ends. The special
- * token behind it is learnt as well.
- */
-function learntRanges(
-  messages: readonly ChatMessage[],
-  text: string,
-  pieces: readonly Segment[],
-  write: (messages: readonly ChatMessage[], addGenerationPrompt: boolean) => string,
-  shadows: Shadows,
-): Range[] {
-  return messages.flatMap((message, index) => {
-    if (message.role !== "assistant" || message.loss === false) return [];
-    const other = write(messages.with(index, { role: "assistant", content: sentinel }), false);
-    if (other === text) return [];
-    const hidden = shadows.hide(sentinel);
-    let from = other.indexOf(hidden);
-    const rest = from < 0 ? "" : other.slice(from + hidden.length);
-    if (from < 0) {
-      throw new CongError(
-        "TEMPLATE_HIDES_ANSWERS",
-        `the chat template does not write what message ${index} says, so it cannot be learnt`,
-        { index },
-        "leave that turn out with loss: false, or train with another template",
-      );
-    }
-    const to = endOfLearnt(text, pieces, text.length - commonSuffix(text, rest, from));
-    from = Math.min(from, commonPrefix(text, other));
-    // Thoughts that this message brings are learnt with their tags, as far as the prompt does not open them.
-    const prompt = write(messages.slice(0, index), true);
-    const thinks = (message.reasoning_content ?? "") !== "" || /<\/think>/.test(text.slice(from, to));
-    if (thinks && text.startsWith(prompt)) from = Math.min(from, prompt.length);
-    return [[from, to] as const];
-  });
-}
-
-/** With the special token that follows directly, which is how the turn ends. */
-function endOfLearnt(text: string, pieces: readonly Segment[], to: number): number {
-  let at = 0;
-  for (const piece of pieces) {
-    const isNext = piece.kind === "special" && at >= to && text.slice(to, at).trim() === "";
-    at += piece.text.length;
-    if (isNext) return at;
-  }
-  return to;
-}
-
-function commonPrefix(a: string, b: string): number {
-  let length = 0;
-  while (length < a.length && a[length] === b[length]) length++;
-  return length;
-}
-
-/** Letters that `a` and `b` end with alike; at most what stands in `a` behind `from`. */
-function commonSuffix(a: string, b: string, from: number): number {
-  let length = 0;
-  while (length < a.length - from && length < b.length && a[a.length - 1 - length] === b[b.length - 1 - length])
-    length++;
-  return length;
 }
 
 /** Special tokens that the template wrote, and the text between them. The longest token wins where several begin. */
