@@ -8,6 +8,7 @@ export {
   type TrainingChatOptions,
 } from "./apply.ts";
 export { type EncodedChat, encodeChat } from "./encode.ts";
+export { chatTemplateOfFolder } from "./folder.ts";
 export { chatTemplate, chatTemplates, detectGeneration, type GenerationName } from "./generations.ts";
 export { type JinjaSource, jinjaTemplate } from "./jinja/template.ts";
 export type { ChatMessage, ContentPart, ToolCall, ToolDefinition } from "./message.ts";
