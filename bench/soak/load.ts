@@ -1,0 +1,2 @@
+export const loadSummary = "";
+export const load = async () => [];
