@@ -57,6 +57,10 @@ interface Shared {
   /** Vectors of one element with the size of a name, made once in the outer graph. */
   readonly sizes: Map<string, string>;
   readonly outer: OnnxNode[];
+  /** Shapes made of sizes, by their text: made once, in front of everything that is not a size. */
+  readonly shapes: Map<string, string>;
+  /** How many nodes make sizes and shapes. */
+  prelude: number;
   counter: number;
 }
 
@@ -74,6 +78,8 @@ export function lowerGraph(graph: Graph, table: LoweringTable, stored: readonly 
     constants: new Map(),
     sizes: new Map(),
     outer: [],
+    shapes: new Map(),
+    prelude: 0,
     counter: 0,
   };
   const origins = new Map<string, Node>();
@@ -85,6 +91,7 @@ export function lowerGraph(graph: Graph, table: LoweringTable, stored: readonly 
     shape: graph.types[value]!.shape,
   });
   prepareSizes(graph, shared);
+  shared.prelude = shared.outer.length;
   const nodes = shared.outer;
   lowerNodes(graph, names, shared, nodes, origins);
   const wanted = [
@@ -247,11 +254,29 @@ function prepareSizes(graph: Graph, shared: Shared): void {
 
 function shapeVector(shared: Shared, dims: readonly Dim[], lower: Lowerer): string {
   if (dims.every((dim) => typeof dim === "number")) return lower.constant("int64", [dims.length], dims);
+  if (dims.every((dim) => typeof dim === "number" || shared.sizes.has(dim))) return sharedShape(shared, dims, lower);
   return lower.emit(
     "Concat",
     dims.map((dim) => sizeVector(shared, dim, lower)),
     { attributes: { axis: { int: 0 } } },
   );
+}
+
+/** A shape of numbers and plain names. Most ops of a graph want the same few: a node each would cost more than the op. */
+function sharedShape(shared: Shared, dims: readonly Dim[], lower: Lowerer): string {
+  const text = dims.join(" × ");
+  const known = shared.shapes.get(text);
+  if (known !== undefined) return known;
+  const result = `shape ${text}`;
+  shared.outer.splice(shared.prelude++, 0, {
+    op: "Concat",
+    name: result,
+    inputs: dims.map((dim) => sizeVector(shared, dim, lower)),
+    outputs: [result],
+    attributes: { axis: { int: 0 } },
+  });
+  shared.shapes.set(text, result);
+  return result;
 }
 
 function sizeVector(shared: Shared, dim: Dim, lower: Lowerer): string {
