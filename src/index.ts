@@ -15,10 +15,13 @@ export {
   toNumbers,
   trace,
 } from "./engine/index.ts";
+export { exportGguf, exportOnnx } from "./export/index.ts";
 export { openSafetensors, writeSafetensors } from "./formats/index.ts";
+export { loadModel, type Model } from "./inference/index.ts";
 export { type Decoder, type DecoderConfig, decoderLogits, decoderLoss, initDecoder } from "./nn/index.ts";
 export { CongError } from "./support/index.ts";
 export { createRandom, type Random } from "./support/random.ts";
+export { applyChatTemplate, loadTokenizer, type Tokenizer } from "./tokenizers/index.ts";
 export {
   type BatchSource,
   createOptimizer,

@@ -7,13 +7,28 @@ const manifest = JSON.parse(readFileSync("package.json", "utf8")) as { readonly 
 
 /** A few names of each entry point that programs rely on. */
 const promised: Readonly<Record<string, readonly string[]>> = {
-  ".": ["trainStep", "createTrainer", "train", "initDecoder", "onnxruntimeBackend", "createRandom", "CongError"],
+  ".": [
+    "trainStep",
+    "createTrainer",
+    "train",
+    "initDecoder",
+    "loadModel",
+    "loadTokenizer",
+    "onnxruntimeBackend",
+    "CongError",
+  ],
   "./support": ["CongError", "Progress"],
   "./formats": ["openSafetensors", "writeSafetensors"],
   "./engine": ["trace", "gradients", "matmul", "hostTensor"],
   "./engine/onnxruntime": ["onnxruntimeBackend"],
   "./engine/reference": ["referenceBackend"],
   "./nn": ["linear", "initDecoder", "attentionLayer"],
+  "./models": ["readModelConfig", "openCheckpoint", "loadModelParameters", "saveCheckpoint"],
+  "./tokenizers": ["loadTokenizer", "applyChatTemplate", "trainByteLevelBpe"],
+  "./adapters": ["readAdapter", "attachLora", "initPrefix"],
+  "./inference": ["loadModel", "createModel", "beamSearch"],
+  "./evaluation": ["bleu"],
+  "./export": ["exportGguf", "exportOnnx"],
   "./training": ["train", "trainStep", "createOptimizer", "createSchedule"],
 };
 

@@ -150,8 +150,9 @@ const changes: readonly ((bytes: Uint8Array, at: number, random: Random) => Uint
   (bytes, at, random) => withByte(bytes, at, random.integer(256)),
   (bytes, at) => withByte(bytes, at, 0xff),
   (bytes, at, random) => {
+    if (bytes.length < 4) return bytes;
     const changed = Uint8Array.from(bytes);
-    new DataView(changed.buffer).setUint32(Math.min(at, Math.max(0, bytes.length - 4)), random.integer(2 ** 32), true);
+    new DataView(changed.buffer).setUint32(Math.min(at, bytes.length - 4), random.integer(2 ** 32), true);
     return changed;
   },
   (bytes, at) => bytes.slice(0, at),

@@ -6,6 +6,7 @@ import { modelTypes } from "../../src/models/index.ts";
 import { checkAdapter, isAdapter } from "./adapter.ts";
 import { chatGlmCppModels, chatGlmCppOperators, checkChatGlmCppModel, checkChatGlmCppOperator } from "./chatglm-cpp.ts";
 import { checkGeneration } from "./generation.ts";
+import { checkMetrics } from "./metrics.ts";
 import { checkModel } from "./model.ts";
 import { checkOptimizers } from "./optimizers.ts";
 import { type GoldenCheck, isWithin } from "./quantity.ts";
@@ -25,6 +26,7 @@ export interface Outcome {
 const checks: Readonly<Record<string, GoldenCheck>> = {
   "generation.safetensors": checkGeneration,
   "lr-schedules.json": checkSchedules,
+  "metrics.json": checkMetrics,
   "optimizers.safetensors": checkOptimizers,
   "rnn.safetensors": checkRecurrent,
   ...Object.fromEntries(chatGlmCppModels.map((name) => [name, checkChatGlmCppModel])),
