@@ -19,7 +19,7 @@ function reciting(table: Readonly<Record<string, string>>) {
     return scores;
   };
   const generator: Generator = {
-    session(rows) {
+    session({ rows }) {
       const spy = Object.assign(Object.create(fakeSession({ rows, vocabulary, limit: 200, logits })), {
         disposed: false,
         dispose: async () => {

@@ -12,10 +12,18 @@ import type { TokenLogProbability } from "./log-probabilities.ts";
 import { type PromptLookupOptions, promptLookup } from "./prompt-lookup.ts";
 import { createRowText, type RowText } from "./row-text.ts";
 
+export interface SessionNeeds {
+  readonly rows: number;
+  /** Tokens that are likely to come after the prompts. */
+  readonly expected: number;
+  /** Several tokens may be fed at once after the prompt. */
+  readonly guesses: boolean;
+}
+
 /** What generating needs of a model. */
 export interface Generator {
-  /** A fresh session of so many rows, likely to grow by `expected` tokens beyond its prompts. */
-  readonly session: (rows: number, expected: number) => DecodingSession;
+  /** A fresh session of so many rows. */
+  readonly session: (options: SessionNeeds) => DecodingSession;
   readonly tokenizer: Tokenizer | undefined;
   /** V */
   readonly vocabulary: number;
@@ -120,7 +128,11 @@ async function* decodeTokens(
   texts: readonly RowText[] | undefined,
 ): AsyncGenerator<DecodedToken[], void, undefined> {
   const { stop: _, promptLookup: lookup, ...settings } = options;
-  const session = generator.session(prompts.length, options.maxNewTokens ?? defaultMaxNewTokens);
+  const session = generator.session({
+    rows: prompts.length,
+    expected: options.maxNewTokens ?? defaultMaxNewTokens,
+    guesses: Boolean(lookup),
+  });
   try {
     const steps = decode(session, prompts, {
       ...settings,
@@ -203,7 +215,11 @@ async function beamAnswers(
       `leave out ${unfit} or beams`,
     );
   }
-  const session = generator.session(Math.max(1, prompts.length * beams), options.maxNewTokens ?? defaultMaxNewTokens);
+  const session = generator.session({
+    rows: prompts.length * Math.max(1, beams), // a wrong number of beams is refused below
+    expected: options.maxNewTokens ?? defaultMaxNewTokens,
+    guesses: false,
+  });
   try {
     const found = await beamSearch(session, prompts, { ...options, ...limits(generator, options), beams });
     return found.map(([best]) => {

@@ -70,8 +70,9 @@ export function createModel(network: Network, parts: ModelParts): Model {
     endIds: request.endIds ?? endIdsOf(request, tokenizer, endIds),
   });
   const generator: Generator = {
-    session(rows, expected) {
-      if (family.mask !== "full") return createSession(pool, { rows, expected: Math.min(expected, mostExpected) });
+    session(needs) {
+      const expected = Math.min(needs.expected, mostExpected);
+      if (family.mask !== "full") return createSession(pool, { ...needs, expected });
       throw new CongError(
         "CANNOT_GENERATE",
         `generate: ${config.family} reads texts and does not continue them`,

@@ -1,7 +1,7 @@
 /**
  * The compiled programs of one network, shared by its sessions.
  *
- * A compiled program holds its own copy of the weights, so few are kept. Sessions take turns: the cache of the session that
+ * A compiled program holds its own copy of weights that are not quantised, so few are kept. Sessions take turns: the cache of the session that
  * ran last stays in the program (its owner), and moves out to the host only when another session needs the place. So any
  * number of sessions may be open, and one at a time costs nothing extra.
  */
@@ -27,9 +27,11 @@ export interface Program {
 
 /** Capacities grow in powers of two from here: the attention of a step costs time linear in the capacity. */
 const smallestCapacity = 128;
-/** Up to this size of all weights several programs are kept, for batches of several sizes. */
-const smallNetwork = 64 * 1024 * 1024; // bytes
+/** While a program's own copy of weights is at most this large, several are kept. */
+const smallCopy = 256 * 1024 * 1024; // bytes
 const keptOfSmall = 4;
+
+const isQuantized = /\.(?:codes|scales)$/;
 
 export class ProgramPool {
   readonly network: Network;
@@ -40,9 +42,15 @@ export class ProgramPool {
 
   constructor(network: Network) {
     this.network = network;
-    const leaves = flattenTree<HostTensor>(network.parameters);
-    const bytes = leaves.reduce((sum, [, { data }]) => sum + data.byteLength, 0);
-    this.kept = bytes <= smallNetwork ? keptOfSmall : 1;
+    // Quantised weights are packed once for all programs; of the others each program has a copy.
+    const copied = flattenTree<HostTensor>(network.parameters).filter(([path]) => !isQuantized.test(path));
+    const bytes = copied.reduce((sum, [, { data }]) => sum + data.byteLength, 0);
+    this.kept = bytes <= smallCopy ? keptOfSmall : 1;
+  }
+
+  /** Whether single tokens may have a program of their own beside the one for prompts. */
+  get separatesSteps(): boolean {
+    return this.kept > 1;
   }
 
   /** Runs `work` while nobody else uses the programs. */
@@ -55,21 +63,21 @@ export class ProgramPool {
     return result;
   }
 
-  /** The smallest fitting shape that is compiled, else the next step of capacity. */
+  /** The smallest fitting shape for any number of tokens that is compiled, else the next step of capacity. */
   shapeFor(rows: number, padded: boolean, columns: number, most: number): ProgramShape {
     const fitting = this.programs
       .flatMap(({ shape }) => shape ?? [])
-      .filter((shape) => shape.rows === rows && shape.padded === padded && shape.capacity >= columns)
+      .filter((shape) => shape.rows === rows && shape.padded === padded && !shape.single && shape.capacity >= columns)
       .sort((a, b) => a.capacity - b.capacity);
     if (fitting[0] !== undefined) return fitting[0];
     let capacity = smallestCapacity;
     while (capacity < columns) capacity *= 2;
-    return { rows, padded, capacity: Math.min(capacity, most) };
+    return { rows, padded, single: false, capacity: Math.min(capacity, most) };
   }
 
   /** The decoding program of a shape. Call it from within `exclusively`. */
   decodingProgram(shape: ProgramShape): Promise<Program> {
-    const key = `decode ${shape.rows} × ${shape.capacity}${shape.padded ? ", padded" : ""}`;
+    const key = `decode ${shape.rows} × ${shape.capacity}${shape.padded ? ", padded" : ""}${shape.single ? ", single tokens" : ""}`;
     return this.program(key, () => compileProgram(this.network, shape), shape);
   }
 

@@ -1,7 +1,7 @@
 /**
  * The graph that prefills and decodes: T new tokens (any number) with a cache of all earlier ones.
  *
- * One program serves prompt and answer, so the weights are in memory once. Logits are computed for chosen columns only: of a prompt,
+ * One program can serve prompt and answer; a second one for single tokens is faster where weights are shared. Logits are computed for chosen columns only: of a prompt,
  * the last. B rows, T new tokens, S = capacity of the cache, K chosen columns, P prefix, V vocabulary.
  */
 import {
@@ -39,6 +39,8 @@ export interface ProgramShape {
   readonly capacity: number;
   /** Rows may begin with padding. */
   readonly padded: boolean;
+  /** Exactly one token a run: shapes known at compile time make that faster. Otherwise any number. */
+  readonly single: boolean;
 }
 
 /** Whether the program is told the positions; otherwise it counts from the cache's first row. */
@@ -84,7 +86,8 @@ export async function compileProgram(network: Network, shape: ProgramShape): Pro
     });
     builder.output("logits", family.logits(config, weights, gather(forward.hidden.at(-1)!, columns, 1)));
   });
-  return backend.compile(graph, { constants: named(parameters) });
+  const bindings = shape.single ? { tokens: 1, columns: 1 } : {};
+  return backend.compile(graph, { bindings, constants: named(parameters) });
 }
 
 /** Parameters under the names of the graph's constants. */

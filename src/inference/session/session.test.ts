@@ -32,7 +32,7 @@ async function compare(network: Network) {
   const rest = await alone.feed([answer.slice(1)], { logits: "all" });
   for (const column of [0, 1, 2]) await close(rest, 0, column, first, 6 + column);
   // Together, the shorter padded on the left.
-  const both = createSession(pool, { rows: 2 });
+  const both = createSession(pool, { rows: 2, guesses: true }); // stays in one program
   let logits = await both.feed([tinyPrompt, shorter.slice(0, 2)]);
   for (let i = 0; i <= answer.length; i++) {
     await close(logits, 0, 0, first, 4 + i);

@@ -17,16 +17,18 @@ export interface SessionOptions {
   readonly rows?: number | undefined;
   /** Columns that are likely to come after the prompt: capacity for them is made at once. Default 128. */
   readonly expected?: number | undefined;
+  /** Feeds after the prompt will often have several tokens (guesses). Default false. */
+  readonly guesses?: boolean | undefined;
 }
 
 /** Tokens of a prompt that run at once: more would need memory for scores of prompt × prompt. */
 const chunkLength = 512;
 
 export function createSession(pool: ProgramPool, options: SessionOptions = {}): DecodingSession {
-  const { rows = 1, expected = 128 } = options;
+  const { rows = 1, expected = 128, guesses = false } = options;
   checkInteger("createSession", { rows }, { min: 1 });
   checkInteger("createSession", { expected }, { min: 0 });
-  return new EngineSession(pool, rows, expected);
+  return new EngineSession(pool, rows, expected, guesses);
 }
 
 class EngineSession implements DecodingSession, Tenant {
@@ -36,6 +38,7 @@ class EngineSession implements DecodingSession, Tenant {
   length = 0;
   private readonly pool: ProgramPool;
   private readonly expected: number;
+  private readonly guesses: boolean;
   private readonly prefix: number;
   private shape: ProgramShape | undefined;
   private padding: readonly number[] = [];
@@ -44,11 +47,12 @@ class EngineSession implements DecodingSession, Tenant {
   private saved: readonly HostTensor[] | undefined;
   private alive = true;
 
-  constructor(pool: ProgramPool, rows: number, expected: number) {
+  constructor(pool: ProgramPool, rows: number, expected: number, guesses: boolean) {
     const { config } = pool.network;
     this.pool = pool;
     this.rows = rows;
     this.expected = expected;
+    this.guesses = guesses;
     this.prefix = prefixLength(pool.network);
     this.vocabulary = config.vocabulary;
     this.limit = config.contextLength;
@@ -147,8 +151,15 @@ class EngineSession implements DecodingSession, Tenant {
   private async moveIn(count: number): Promise<Program> {
     const needed = this.prefix + this.length + count;
     if (needed > this.shape!.capacity) this.grow(needed);
-    const program = await this.pool.decodingProgram(this.shape!);
+    // Moving to the other program copies the cache, which pays when many single tokens follow.
+    const single = count === 1 && !this.guesses && this.length > 0 && this.pool.separatesSteps;
+    const program = await this.pool.decodingProgram({ ...this.shape!, single });
     if (program.owner === this) return program;
+    const before = this.pool.holding(this);
+    if (before !== undefined) {
+      this.moveOut(before.executable);
+      before.owner = undefined;
+    }
     program.owner?.moveOut(program.executable);
     program.owner = undefined;
     const cache = this.saved ?? freshCaches(this.pool.network, this.shape!);
