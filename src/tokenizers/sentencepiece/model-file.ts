@@ -142,7 +142,8 @@ export function writeSentencePieceModel(model: SentencePieceModel): Uint8Array {
     normalizer_spec: normalizerMessage(model.normalizer),
     ...(model.denormalizer === undefined ? {} : { denormalizer_spec: normalizerMessage(model.denormalizer) }),
   };
-  return modelProto.encode(modelProto.create(message)).finish();
+  // A plain array: under Node protobufjs gives a Buffer, whose `slice` shares its bytes.
+  return Uint8Array.from(modelProto.encode(modelProto.create(message)).finish());
 }
 
 const normalizerMessage = (settings: NormalizerSettings): NormalizerMessage => ({

@@ -128,7 +128,8 @@ export class Normalizer {
       node ^= byte;
       if (node >= units.length) break;
       const unit = units[node]!;
-      if ((unit & 0x800000ff) >>> 0 !== byte) break;
+      // No rule holds a null byte, and `readCharsmap` has not looked where one would lead.
+      if (byte === 0 || (unit & 0x800000ff) >>> 0 !== byte) break;
       node ^= offsetOf(unit);
       if ((unit & 0x100) === 0) continue;
       longest = i + 1 - at;
