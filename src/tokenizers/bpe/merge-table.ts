@@ -28,8 +28,9 @@ export const mostMerges = 2 ** 22;
  * Hugging Face tokenizers.
  */
 export function createMergeTable(merges: readonly Merge[], ranks?: ArrayLike<number>): MergeTable {
+  // Most questions are answered with no, and the emptier the table, the sooner.
   let capacity = 16;
-  while (capacity * 0.6 < merges.length) capacity *= 2;
+  while (capacity * 0.4 < merges.length) capacity *= 2;
   const slots = new Int32Array(capacity * 4).fill(-1);
   const mask = capacity - 1;
   let size = 0;

@@ -11,53 +11,56 @@ const longestScan = 128;
 const none = 0x7fffffff;
 
 const scanRanks = new Int32Array(longestScan);
-const scanResults = new Int32Array(longestScan);
+const scanNext = new Int32Array(longestScan);
 
 /** Merges the first `count` ids in place and returns how many are left, at the front. */
 export function mergeIds(table: MergeTable, ids: Int32Array, count: number): number {
+  if (count < 2) return count;
   return count <= longestScan ? mergeByScan(table, ids, count) : mergeByHeap(table, ids, count);
 }
 
+/** Merged ids stay where their left part was; `next` skips the positions that were swallowed. */
 function mergeByScan(table: MergeTable, ids: Int32Array, count: number): number {
   const ranks = scanRanks;
-  const results = scanResults;
+  const next = scanNext;
   const { slots } = table;
-  let length = count;
-  for (let i = 0; i + 1 < length; i++) {
+  const last = count - 1;
+  for (let i = 0; i < last; i++) {
     const at = findMerge(table, ids[i]!, ids[i + 1]!);
     ranks[i] = at < 0 ? none : slots[at]!;
-    results[i] = at < 0 ? 0 : slots[at + 1]!;
+    next[i] = i + 1;
   }
-  while (length > 1) {
+  ranks[last] = none;
+  next[last] = count;
+  for (;;) {
     let best = none;
     let where = 0;
-    for (let i = 0; i + 1 < length; i++) {
+    let before = -1;
+    let previous = -1;
+    for (let i = 0; i < count; i = next[i]!) {
       const rank = ranks[i]!;
       if (rank < best) {
         best = rank;
         where = i;
+        before = previous;
       }
+      previous = i;
     }
     if (best === none) break;
-    const merged = results[where]!;
+    const right = next[where]!;
+    const merged = slots[findMerge(table, ids[where]!, ids[right]!) + 1]!;
+    const after = next[right]!;
     ids[where] = merged;
-    length--;
-    for (let i = where + 1; i < length; i++) {
-      ids[i] = ids[i + 1]!;
-      ranks[i] = ranks[i + 1]!;
-      results[i] = results[i + 1]!;
-    }
-    if (where > 0) {
-      const at = findMerge(table, ids[where - 1]!, merged);
-      ranks[where - 1] = at < 0 ? none : slots[at]!;
-      results[where - 1] = at < 0 ? 0 : slots[at + 1]!;
-    }
-    if (where + 1 < length) {
-      const at = findMerge(table, merged, ids[where + 1]!);
-      ranks[where] = at < 0 ? none : slots[at]!;
-      results[where] = at < 0 ? 0 : slots[at + 1]!;
+    next[where] = after;
+    const forward = after < count ? findMerge(table, merged, ids[after]!) : -1;
+    ranks[where] = forward < 0 ? none : slots[forward]!;
+    if (before >= 0) {
+      const backward = findMerge(table, ids[before]!, merged);
+      ranks[before] = backward < 0 ? none : slots[backward]!;
     }
   }
+  let length = 0;
+  for (let i = 0; i < count; i = next[i]!) ids[length++] = ids[i]!;
   return length;
 }
 

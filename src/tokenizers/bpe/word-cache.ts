@@ -10,16 +10,16 @@
 export const longestCachedWord = 12;
 
 export interface WordCache {
-  get(word: string): Int32Array | undefined;
-  set(word: string, ids: Int32Array): void;
+  get(word: string): readonly number[] | undefined;
+  set(word: string, ids: readonly number[]): void;
 }
 
 /** @param capacity words in each of the two generations; default 32,768, some 5 MB when both are full */
 export function createWordCache(capacity = 32_768): WordCache {
-  let young = new Map<string, Int32Array>();
-  let old = new Map<string, Int32Array>();
+  let young = new Map<string, readonly number[]>();
+  let old = new Map<string, readonly number[]>();
 
-  function set(word: string, ids: Int32Array): void {
+  function set(word: string, ids: readonly number[]): void {
     if (young.size >= capacity) {
       old = young;
       young = new Map();

@@ -34,8 +34,9 @@ export function byteBpeEncoder({ merges, byteIds, wholeWords }: ByteBpe): (word:
     // UTF-16 to UTF-8 makes at most three bytes of a unit.
     if (word.length * 3 > scratch.length) scratch = new Int32Array(word.length * 3);
     const count = mergeIds(merges, scratch, byteIdsOf(word, byteIds, scratch));
+    const start = out.length;
     for (let i = 0; i < count; i++) out.push(scratch[i]!);
-    if (cacheable) cache.set(word, scratch.slice(0, count));
+    if (cacheable) cache.set(word, out.slice(start));
     // One huge word must not claim its memory for ever.
     if (scratch.length > 1 << 16) scratch = new Int32Array(256);
   };

@@ -81,7 +81,7 @@ export function bpeModel(fields: Fields, bytes: boolean): WordModel {
     let ids = cacheable ? cache.get(word) : undefined;
     if (ids === undefined) {
       const symbols = symbolsOf(word);
-      ids = symbols.slice(0, mergeIds(merges, symbols, symbols.length));
+      ids = Array.from(symbols.subarray(0, mergeIds(merges, symbols, symbols.length)));
       if (cacheable) cache.set(word, ids);
     }
     for (let i = 0; i < ids.length; i++) out.push(ids[i]!);

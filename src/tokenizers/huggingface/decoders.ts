@@ -53,8 +53,7 @@ function decoderOf(value: unknown, at: string, depth: number, types: Set<string>
     Replace: (fields) => {
       const pattern = textPattern(fields);
       const content = stringField(fields, "content");
-      return (tokens) =>
-        pattern === undefined ? tokens : tokens.map((token) => token.replace(pattern, () => content));
+      return (tokens) => tokens.map((token) => token.replace(pattern, () => content));
     },
     Metaspace: (fields) => {
       const { replacement, scheme } = metaspaceOf(fields);

@@ -50,7 +50,7 @@ export function normalizerOf(value: unknown, at: string, depth = 0): Normalizer 
     Replace: (fields) => {
       const pattern = textPattern(fields);
       const content = stringField(fields, "content");
-      return (text) => (pattern === undefined ? text : text.replace(pattern, () => content));
+      return (text) => text.replace(pattern, () => content);
     },
     Prepend: (fields) => {
       const prefix = stringField(fields, "prepend");
@@ -96,8 +96,8 @@ function nmt(text: string): string {
 /** Ranges as in Hugging Face tokenizers, which leave a gap (U+2B820–2B91F) where BERT's own code has none. */
 const chinese =
   /[\u4e00-\u9fff\u3400-\u4dbf\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b920}-\u{2ceaf}\uf900-\ufaff\u{2f800}-\u{2fa1f}]/gu;
-/** What BERT deletes: NUL, U+FFFD and every other character (category C) but tab and line ends. */
-const deleted = /(?![\t\n\r])[\p{C}\ufffd]/gu;
+/** What BERT deletes: control, format and private characters but tab and line ends, and U+FFFD. Unassigned ones stay. */
+const deleted = /(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}\ufffd]/gu;
 
 function bert(fields: Fields): Normalizer {
   const clean = booleanField(fields, "clean_text", true);

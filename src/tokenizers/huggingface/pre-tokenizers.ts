@@ -30,7 +30,14 @@ export interface PreTokenizer {
 }
 
 const whole: Splitter = (piece, atStart, emit) => piece !== "" && emit(piece, atStart);
-const punctuation = "[\\p{P}$+<=>^`|~]";
+/** Punctuation that Unicode has named only since version 9: Hugging Face tokenizers keep the table of version 8. */
+const laterPunctuation =
+  "\\u061d\\u09fd\\u0a76\\u0c77\\u0c84\\u1b4e-\\u1b4f\\u1b7d-\\u1b7f\\u2e43-\\u2e4f\\u2e52-\\u2e5d" +
+  "\\u{10d6e}\\u{10ead}\\u{10ed0}\\u{10f55}-\\u{10f59}\\u{10f86}-\\u{10f89}\\u{113d4}-\\u{113d5}\\u{113d7}-\\u{113d8}" +
+  "\\u{1144b}-\\u{1145d}\\u{11660}-\\u{1166c}\\u{116b9}\\u{1183b}\\u{11944}-\\u{11946}\\u{119e2}-\\u{11ef8}" +
+  "\\u{11f43}-\\u{11f4f}\\u{11fff}\\u{12ff1}-\\u{12ff2}\\u{16d6d}-\\u{16d6f}\\u{16e97}-\\u{16e9a}\\u{16fe2}\\u{1e5ff}\\u{1e95e}-\\u{1e95f}";
+/** BERT's punctuation: all of Unicode's, and the ASCII symbols that Unicode files elsewhere. */
+const punctuation = `(?![${laterPunctuation}])[\\p{P}$+<=>^\`|~\\u166d\\u{111c9}]`;
 /** Rust's regex crate: Unicode word characters and the two join controls. */
 const wordCharacters = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\u200c\\u200d";
 

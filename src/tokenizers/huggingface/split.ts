@@ -21,9 +21,8 @@ interface Stretch {
   readonly matched: boolean;
 }
 
-/** @param pattern global; undefined matches nothing. `invert` treats what lies between the matches as matched. */
-export function splitter(pattern: RegExp | undefined, behavior: SplitBehavior, invert = false): Splitter {
-  if (pattern === undefined) return (piece, atStart, emit) => piece !== "" && emit(piece, atStart);
+/** @param pattern global. `invert` treats what lies between the matches as matched. */
+export function splitter(pattern: RegExp, behavior: SplitBehavior, invert = false): Splitter {
   if (behavior === "Isolated") return isolate(pattern);
   if (behavior === "Removed") return remove(pattern, invert);
   return (piece, atStart, emit) => {

@@ -2,8 +2,8 @@
 import { translatePattern } from "../pattern/index.ts";
 import { broken, type Fields, field, fieldsOf, place, stringField } from "./fields.ts";
 
-/** A global RegExp, or undefined for the empty string, which matches nothing. */
-export function textPattern(fields: Fields): RegExp | undefined {
+/** A global RegExp. The empty string matches between all characters, as in Hugging Face tokenizers. */
+export function textPattern(fields: Fields): RegExp {
   const value = field(fields, "pattern");
   const at = place(fields, "pattern");
   if (typeof value === "string") return literal(value);
@@ -13,6 +13,6 @@ export function textPattern(fields: Fields): RegExp | undefined {
   throw broken(at, value, '{"String": …} or {"Regex": …}');
 }
 
-function literal(text: string): RegExp | undefined {
-  return text === "" ? undefined : new RegExp(text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"), "gu");
+function literal(text: string): RegExp {
+  return text === "" ? /(?:)/gu : new RegExp(text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"), "gu");
 }

@@ -21,8 +21,10 @@ const whiteSpaceRanges: readonly (readonly [number, number])[] = [
 
 export const whiteSpace = rangesToClass(whiteSpaceRanges);
 export const notWhiteSpace = rangesToClass(complement(whiteSpaceRanges));
-/** Unicode's word characters, as in Oniguruma and (with two more join controls) Rust. */
+/** Unicode's word characters: `\w` inside a class. */
 export const word = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}";
+/** Alone, Oniguruma's `\w` (and so `\b`) has six numbers of Latin-1 more: ² ³ ¹ ¼ ½ ¾. */
+export const bareWord = `${word}\\u{b2}\\u{b3}\\u{b9}\\u{bc}-\\u{be}`;
 export const digit = "\\p{Nd}";
 export const hexDigit = "0-9A-Fa-f";
 

@@ -9,6 +9,7 @@
  */
 import { CongError } from "../../support/index.ts";
 import {
+  bareWord,
   caseVariants,
   codePoint,
   digit,
@@ -200,19 +201,19 @@ function translate(pattern: string): { source: string; sets: boolean } {
     if (take("z")) return `(?![${anything}])`;
     if (take("Z")) return `(?=\\n?(?![${anything}]))`;
     if (take("R")) return "(?:\\r\\n|[\\n-\\r\\u{85}\\u{2028}\\u{2029}])";
-    const set = escapedSet(flags);
+    const set = escapedSet(flags, bareWord);
     if (set !== undefined) return `[${set.negated ? "^" : ""}${set.members}]`;
     return literal(escapedPoint(), flags);
   }
 
   /** A set named by an escape, or undefined when it names one character. */
-  function escapedSet(flags: Flags): { members: string; negated: boolean } | undefined {
+  function escapedSet(flags: Flags, wordSet: string): { members: string; negated: boolean } | undefined {
     if (take("s")) return { members: whiteSpace, negated: false };
     if (take("S")) return { members: notWhiteSpace, negated: false };
     if (take("d")) return { members: digit, negated: false };
     if (take("D")) return { members: "\\P{Nd}", negated: false };
-    if (take("w")) return { members: word, negated: false };
-    if (take("W")) return { members: word, negated: true };
+    if (take("w")) return { members: wordSet, negated: false };
+    if (take("W")) return { members: wordSet, negated: true };
     if (take("h")) return { members: hexDigit, negated: false };
     if (take("H")) return { members: hexDigit, negated: true };
     const named = /([pP])(?:\{(\^?)([^}]*)\}|([A-Z]))/y;
@@ -297,7 +298,7 @@ function translate(pattern: string): { source: string; sets: boolean } {
     }
     let from: number;
     if (take("\\")) {
-      const set = escapedSet(flags);
+      const set = escapedSet(flags, word);
       if (set !== undefined) return nest(set.negated, set.members);
       if (take("b")) from = 8;
       else from = escapedPoint();
@@ -347,7 +348,7 @@ function withFlags(flags: Flags, on: string, off: string): Flags {
 }
 
 function wordBoundary(positive: boolean): string {
-  const edges = `(?<=[${word}])(?![${word}])|(?<![${word}])(?=[${word}])`;
+  const edges = `(?<=[${bareWord}])(?![${bareWord}])|(?<![${bareWord}])(?=[${bareWord}])`;
   return positive ? `(?:${edges})` : `(?!${edges})`;
 }
 

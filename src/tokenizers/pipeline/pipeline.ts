@@ -36,6 +36,13 @@ export function assembleTokenizer(pipeline: Pipeline): Tokenizer {
 
   const tokenOf = (id: number): string | undefined => addedById.get(id)?.content ?? tokens[id];
 
+  /** An added token that is looked for in normalised text is also written as normalised, as in Hugging Face tokenizers. */
+  function spellingOf(id: number): string {
+    const token = addedById.get(id);
+    if (token?.normalized && pipeline.normalize !== undefined) return pipeline.normalize(token.content);
+    return token?.content ?? tokens[id]!;
+  }
+
   function checkId(id: number): void {
     if (Number.isInteger(id) && id >= 0 && id < vocabularySize) return;
     throw new CongError(
@@ -97,7 +104,7 @@ export function assembleTokenizer(pipeline: Pipeline): Tokenizer {
         if (tokenOf(id) === undefined || (skipSpecialTokens && addedById.get(id)?.special)) continue;
         kept.push(id);
       }
-      return pipeline.decodeIds(kept, (id) => tokenOf(id)!);
+      return pipeline.decodeIds(kept, spellingOf);
     },
     tokenOf,
     idOf: (token) => addedIds.get(token) ?? tokenIds.get(token),
