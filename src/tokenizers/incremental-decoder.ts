@@ -16,10 +16,8 @@ export interface IncrementalDecoder {
 
 /** Ids without text (special tokens) are kept as context only up to here; no tokenizer looks further back. */
 const longestSilence = 64;
-/** A character has at most four bytes: more held-back tokens than this are no character, but bytes without meaning. */
-const longestHold = 8;
-
 export function createIncrementalDecoder(tokenizer: Tokenizer, options: DecodeOptions = {}): IncrementalDecoder {
+  const skipped = options.skipSpecialTokens ?? true;
   let shown: number[] = [];
   let held: number[] = [];
   let missing = 0;
@@ -37,10 +35,17 @@ export function createIncrementalDecoder(tokenizer: Tokenizer, options: DecodeOp
   return {
     push(id) {
       const bytes = tokenizer.bytesOf(id);
+      // A special token is skipped, and bytes around it join; or it is shown, and ends whatever was left open.
+      if (bytes.length === 0) {
+        held.push(id);
+        if (!skipped) missing = 0;
+        return missing > 0 ? "" : release();
+      }
+      // What was left open is no character if the next byte does not continue it.
+      const broken = missing > 0 && (bytes[0]! & 0xc0) !== 0x80 ? release() : "";
       held.push(id);
-      // A token without bytes (a special one) ends whatever was left open.
-      missing = bytes.length === 0 ? 0 : bytesMissing(bytes, missing);
-      return missing > 0 && held.length < longestHold ? "" : release();
+      missing = bytesMissing(bytes, missing);
+      return missing > 0 ? broken : broken + release();
     },
     flush() {
       const rest = held.length === 0 ? "" : release();
