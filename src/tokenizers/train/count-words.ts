@@ -97,7 +97,11 @@ interface Counter {
 
 async function startCounter(settings: CounterSettings): Promise<Counter> {
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-  const worker = new Worker(new URL(`./counter-thread.${extension}`, import.meta.url), { workerData: settings });
+  const worker = new Worker(new URL(`./counter-thread.${extension}`, import.meta.url), {
+    workerData: settings,
+    // A program given on the command line (-e) says how to read it; a thread has a file.
+    execArgv: process.execArgv.filter((argument) => !argument.startsWith("--input-type")),
+  });
   let failure: Error | undefined;
   let wake: (() => void) | undefined;
   const inbox: FromCounter[] = [];
