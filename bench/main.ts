@@ -5,12 +5,14 @@ import { decodeBenchmark } from "./decode.ts";
 import { gemm } from "./gemm.ts";
 import { type Benchmark, machine, readOptions, say, table } from "./report.ts";
 import { shakespeare } from "./shakespeare.ts";
+import { tokenizerBenchmark } from "./tokenizer.ts";
 import { trainStepBenchmark } from "./train-step.ts";
 
 const benchmarks: Readonly<Record<string, Benchmark>> = {
   decode: decodeBenchmark,
   gemm,
   shakespeare,
+  tokenizer: tokenizerBenchmark,
   "train-step": trainStepBenchmark,
 };
 
