@@ -15,7 +15,7 @@ import { PairSet } from "./pair-set.ts";
 import { type PieceTable, pushUnknown, unusedFlag } from "./pieces.ts";
 import { characterLength } from "./utf8.ts";
 
-/** Up to this many symbols, looking at all neighbours for the best one is faster than keeping a queue. Measured. */
+/** Up to this many symbols, looking at all neighbours for the best one is cheap enough not to keep a queue. A guess. */
 const scanLimit = 24;
 /** "No such piece", in place of a trie node or a rank. */
 const none = -1;
