@@ -10,7 +10,7 @@ describe("which weights are quantised", () => {
     ["transformer.layers.0.attention.query_key_value.weight", [64, 64], 4],
     ["transformer.layers.0.mlp.dense_4h_to_h.weight", [64, 64], 4],
     ["lm_head.weight", [64, 64], 8],
-    ["model.embed_tokens.weight", [64, 64], undefined],
+    ["model.embed_tokens.weight", [64, 64], 8],
     ["model.layers.0.mlp.gate.weight", [4, 64], undefined],
     ["model.layers.0.mlp.experts.3.up_proj.weight", [64, 64], undefined],
     ["model.layers.0.input_layernorm.weight", [64], undefined],

@@ -1,9 +1,9 @@
 /**
  * Weights in 8 or 4 bits, quantised one by one as they are read, so that memory never holds the model in full precision.
  *
- * Matrices of linear layers are quantised in blocks of 32 (nn's `quantizeLinear`). Embeddings, norms, biases, routers and the
- * separately stored experts stay as they are; the output layer of a 4-bit model gets 8 bits, because its errors go straight into the
- * probabilities (llama.cpp keeps it above 4 bits as well).
+ * Matrices of linear layers are quantised in blocks of 32 (nn's `quantizeLinear`). Norms, biases, routers, position tables and
+ * the separately stored experts stay as they are; embedding and output layer of a 4-bit model get 8 bits, because their errors go
+ * straight into the probabilities (llama.cpp keeps them above 4 bits as well).
  */
 import type { HostTensor, Tree } from "../engine/index.ts";
 import { quantizeLinear } from "../nn/index.ts";
@@ -20,13 +20,14 @@ export interface QuantizedLeaf {
   readonly quantized: { readonly codes: HostTensor; readonly scales: HostTensor };
 }
 
+const embedding = /(?:^|\.)(?:embed_tokens|word_embeddings)\.weight$/;
 const outputLayer = /^(?:lm_head|transformer\.output_layer)\.weight$/;
 const linearLayer = /\.(?:[a-z_]+_proj|query_key_value|dense|dense_h_to_4h|dense_4h_to_h)\.weight$/;
 
 /** Bits of a parameter's weights; undefined for those that stay as they are. */
 export function bitsOf(path: string, shape: readonly number[], type: WeightType): 4 | 8 | undefined {
   if (type === "float32" || shape.length !== 2 || shape[1]! % 32 !== 0) return undefined;
-  if (outputLayer.test(path)) return 8;
+  if (outputLayer.test(path) || embedding.test(path)) return 8;
   if (!linearLayer.test(path) || path.includes(".experts.")) return undefined;
   return type === "int4" ? 4 : 8;
 }

@@ -40,7 +40,14 @@ export {
   emptyDecoderCache,
 } from "./decoder-cache.ts";
 export { type DropoutOptions, dropoutLayer } from "./dropout.ts";
-export { type Embedding, type EmbeddingOptions, embedding, initEmbedding, tiedLogits } from "./embedding.ts";
+export {
+  type AnyEmbedding,
+  type Embedding,
+  type EmbeddingOptions,
+  embedding,
+  initEmbedding,
+  tiedLogits,
+} from "./embedding.ts";
 export {
   constantInitializer,
   fans,

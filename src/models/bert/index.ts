@@ -16,6 +16,7 @@ import {
   transpose,
 } from "../../engine/index.ts";
 import {
+  type AnyEmbedding,
   activations,
   embedding,
   type LayerNorm,
@@ -48,7 +49,7 @@ type Sublayer<Leaf> = { readonly dense: Linear<Leaf>; readonly LayerNorm: LayerN
 export type BertParameters<Leaf> = {
   readonly bert: {
     readonly embeddings: {
-      readonly word_embeddings: { readonly weight: Leaf };
+      readonly word_embeddings: AnyEmbedding<Leaf>;
       readonly position_embeddings: { readonly weight: Leaf };
       readonly token_type_embeddings: { readonly weight: Leaf };
       readonly LayerNorm: LayerNorm<Leaf>;

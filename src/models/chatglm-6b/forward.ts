@@ -6,6 +6,7 @@
  */
 import { add, concat, mul, reshape, rotary, slice, type Tensor, type TensorSpec } from "../../engine/index.ts";
 import {
+  type AnyEmbedding,
   embedding,
   type KeysAndValues,
   layerNormLayer,
@@ -24,7 +25,7 @@ import type { ChatGlm6bConfig } from "./config.ts";
 
 export type ChatGlm6bParameters<Leaf> = {
   readonly transformer: {
-    readonly word_embeddings: { readonly weight: Leaf };
+    readonly word_embeddings: AnyEmbedding<Leaf>;
     readonly layers: readonly PlainLayer<Leaf>[];
     readonly final_layernorm: { readonly weight: Leaf; readonly bias: Leaf };
   };

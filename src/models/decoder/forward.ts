@@ -72,8 +72,7 @@ export const decoderLogits = (
 
 /** The weight [V, C] of the output layer, unless it is quantised or adapted. */
 export function decoderOutputWeight({ model, lm_head }: DecoderParameters<Tensor>): Tensor | undefined {
-  if (lm_head === undefined) return model.embed_tokens.weight;
-  const { weight, ...others } = lm_head as unknown as Readonly<Record<string, Tensor>>;
+  const { weight, ...others } = (lm_head ?? model.embed_tokens) as unknown as Readonly<Record<string, Tensor>>;
   return Object.keys(others).length === 0 ? weight : undefined;
 }
 

@@ -3,13 +3,13 @@
  * G key/value heads, D head size, F feed-forward, E experts.
  */
 import type { TensorSpec } from "../../engine/index.ts";
-import type { GatedMlp, Linear, RmsNorm } from "../../nn/index.ts";
+import type { AnyEmbedding, GatedMlp, Linear, RmsNorm } from "../../nn/index.ts";
 import { type DecoderModelConfig, isMixtureLayer } from "./config.ts";
 
 /** Type aliases, not interfaces, so that they are trees (which have an index signature). */
 export type DecoderParameters<Leaf> = {
   readonly model: {
-    readonly embed_tokens: { readonly weight: Leaf };
+    readonly embed_tokens: AnyEmbedding<Leaf>;
     readonly layers: readonly DecoderLayer<Leaf>[];
     readonly norm: RmsNorm<Leaf>;
   };

@@ -5,7 +5,15 @@
  * B batch, T new tokens, H heads, D head size, C hidden.
  */
 import { add, gather, reshape, slice, type Tensor, type TensorSpec } from "../../engine/index.ts";
-import { embedding, type KeysAndValues, layerNormLayer, linear, mlp, tiedLogits } from "../../nn/index.ts";
+import {
+  type AnyEmbedding,
+  embedding,
+  type KeysAndValues,
+  layerNormLayer,
+  linear,
+  mlp,
+  tiedLogits,
+} from "../../nn/index.ts";
 import { CongError } from "../../support/index.ts";
 import { attendHeads, type Heads } from "../attend.ts";
 import { blankLayout } from "../blank-layout.ts";
@@ -17,7 +25,7 @@ import { type GlmOriginalConfig, readGlmOriginalConfig, writeGlmOriginalConfig }
 export type { GlmOriginalConfig } from "./config.ts";
 
 export type GlmOriginalParameters<Leaf> = {
-  readonly word_embeddings: { readonly weight: Leaf };
+  readonly word_embeddings: AnyEmbedding<Leaf>;
   readonly transformer: {
     readonly position_embeddings: { readonly weight: Leaf };
     readonly block_position_embeddings: { readonly weight: Leaf };
