@@ -4,7 +4,8 @@ import { fileURLToPath } from "node:url";
 import { type HostTensor, hostTensor } from "../../src/engine/index.ts";
 import { parseSafetensors, tensorToFloat32 } from "../../src/formats/safetensors/index.ts";
 
-export const pathOf = (file: string): string => fileURLToPath(new URL(`../../../shared/golden/${file}`, import.meta.url));
+export const pathOf = (file: string): string =>
+  fileURLToPath(new URL(`../../../shared/golden/${file}`, import.meta.url));
 
 export const hasGolden = (file: string): boolean => existsSync(pathOf(file));
 

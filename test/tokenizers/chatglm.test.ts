@@ -2,12 +2,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import {
-  type ChatGlm3Message,
   chatGlm2Tokenizer,
   chatGlm3Tokenizer,
   chatGlm6bTokenizer,
   detectChatGlm,
-  encodeChatGlm3Chat,
 } from "../../src/tokenizers/chatglm/index.ts";
 import { parseSentencePieceModel } from "../../src/tokenizers/sentencepiece/index.ts";
 
@@ -21,10 +19,7 @@ interface Encoding {
 interface Reference {
   readonly "chatglm-6b": { readonly encode: readonly Encoding[] };
   readonly "chatglm2-6b": { readonly encode: readonly Encoding[] };
-  readonly "chatglm3-6b": {
-    readonly encode: readonly Encoding[];
-    readonly chat: readonly { readonly messages: readonly ChatGlm3Message[]; readonly ids: readonly number[] }[];
-  };
+  readonly "chatglm3-6b": { readonly encode: readonly Encoding[] };
 }
 
 describe.skipIf(!existsSync(folder))("released ChatGLM tokenizers", () => {
@@ -43,13 +38,6 @@ describe.skipIf(!existsSync(folder))("released ChatGLM tokenizers", () => {
     for (const { text, ids } of cases) {
       expect(tokenizer.encode(text)).toEqual(ids);
       expect(tokenizer.decode(ids)).toBe(text);
-    }
-  });
-
-  test("chatglm3-6b: conversations, one with tools", () => {
-    const tokenizer = chatGlm3Tokenizer(read("chatglm3-6b/tokenizer.model"));
-    for (const { messages, ids } of reference()["chatglm3-6b"].chat) {
-      expect(encodeChatGlm3Chat(tokenizer, messages)).toEqual(ids);
     }
   });
 

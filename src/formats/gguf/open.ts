@@ -3,6 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { CongError } from "../../support/errors.ts";
 import { unknownName } from "../../support/suggest.ts";
 import { blockCodecOf, isBlockType } from "../blocks/index.ts";
+import { readError, readExactly } from "../file-bytes.ts";
 import { invalid, NeedMoreBytes } from "./cursor.ts";
 import { decodeHeader, type GgufEntry, type GgufHeader } from "./header.ts";
 import type { GgufMetadata, GgufTensorInfo } from "./types.ts";
@@ -10,8 +11,6 @@ import type { GgufMetadata, GgufTensorInfo } from "./types.ts";
 /** A vocabulary of 150,000 tokens with merges takes about 8 MiB; most headers fit in the second attempt. */
 const firstRead = 1 << 20;
 const growth = 8;
-// One read call takes at most 2^31 - 1 bytes.
-const largestRead = 1 << 28;
 
 /** An open file. Reads may run at the same time; `close` it when done. */
 export class Gguf {
@@ -92,7 +91,7 @@ export async function openGguf(path: string): Promise<Gguf> {
     return new Gguf(
       path,
       header,
-      ({ start, end }) => readExactly(handle, path, start, end - start),
+      ({ start, end }) => readBytes(handle, path, start, end - start),
       () => handle.close(),
     );
   } catch (error) {
@@ -114,7 +113,7 @@ export function parseGguf(bytes: Uint8Array, source = "GGUF bytes"): Gguf {
 
 async function readHeader(handle: FileHandle, path: string, fileBytes: number): Promise<GgufHeader> {
   for (let length = firstRead; ; length *= growth) {
-    const bytes = await readExactly(handle, path, 0, Math.min(length, fileBytes));
+    const bytes = await readBytes(handle, path, 0, Math.min(length, fileBytes));
     try {
       return decodeHeader(bytes, fileBytes, path);
     } catch (error) {
@@ -123,27 +122,5 @@ async function readHeader(handle: FileHandle, path: string, fileBytes: number): 
   }
 }
 
-async function readExactly(handle: FileHandle, path: string, position: number, length: number): Promise<Uint8Array> {
-  try {
-    const bytes = new Uint8Array(length);
-    for (let offset = 0; offset < length; ) {
-      const wanted = Math.min(largestRead, length - offset);
-      const { bytesRead } = await handle.read(bytes, offset, wanted, position + offset);
-      if (bytesRead === 0) throw invalid(path, `it ends ${length - offset} bytes too early`);
-      offset += bytesRead;
-    }
-    return bytes;
-  } catch (error) {
-    throw readError(path, error);
-  }
-}
-
-function readError(path: string, error: unknown): CongError {
-  if (CongError.is(error)) return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  const hint =
-    error instanceof RangeError
-      ? "the tensor does not fit in one buffer of this machine"
-      : "check the path and that you may read it";
-  return new CongError("FILE_READ_FAILED", `cannot read ${path}: ${reason}`, { path, cause: error }, hint);
-}
+const readBytes = (handle: FileHandle, path: string, position: number, length: number): Promise<Uint8Array> =>
+  readExactly(handle, path, position, length, (missing) => invalid(path, `it ends ${missing} bytes too early`));

@@ -4,12 +4,11 @@
  * - `[MASK] [gMASK] [sMASK] sop eop` follow the last piece in this order; ChatGLM3 adds the four roles. None of them is
  *   ever read from plain text.
  * - A text starts with [gMASK] sop; a pair of texts ends with the file's own </s>.
- * - Every call puts a space before its text, so pieces of a conversation must be encoded one by one: an empty header
- *   line of a ChatGLM3 message is "▁", line feed.
+ * - Every call puts a space before its text, so the parts of a conversation must be encoded one by one: an empty header
+ *   line of a ChatGLM3 message is "▁", line feed. The template in `chat/` does so.
  *
  * Sources: tokenization_chatglm.py of the released models.
  */
-import { CongError } from "../../support/errors.ts";
 import { parseSentencePieceModel, type SentencePieceModel, sentencePieceTokenizer } from "../sentencepiece/index.ts";
 import type { Tokenizer } from "../tokenizer.ts";
 
@@ -43,37 +42,4 @@ function withAddedTokens(source: SentencePieceModel | Uint8Array, tokens: readon
     },
     surround: (ids) => [first + tokens.indexOf("[gMASK]"), first + tokens.indexOf("sop"), ...ids],
   });
-}
-
-export interface ChatGlm3Message {
-  readonly role: "system" | "user" | "assistant" | "observation";
-  /** Name of the tool that an assistant calls; empty for plain text. Default "". */
-  readonly metadata?: string;
-  readonly content: string;
-}
-
-/** Ids of one message: the role, then the metadata with its line break, then the content, each text encoded apart. */
-export function encodeChatGlm3Message(tokenizer: Tokenizer, message: ChatGlm3Message): number[] {
-  const { role, metadata = "", content } = message;
-  const plain = { addSpecialTokens: false };
-  return [roleId(tokenizer, role), ...tokenizer.encode(`${metadata}\n`, plain), ...tokenizer.encode(content, plain)];
-}
-
-/** Ids of a whole conversation up to where the assistant goes on writing. */
-export function encodeChatGlm3Chat(tokenizer: Tokenizer, messages: readonly ChatGlm3Message[]): number[] {
-  const ids = tokenizer.encode("");
-  for (const message of messages) for (const id of encodeChatGlm3Message(tokenizer, message)) ids.push(id);
-  ids.push(roleId(tokenizer, "assistant"));
-  return ids;
-}
-
-function roleId(tokenizer: Tokenizer, role: string): number {
-  const id = tokenizer.specialTokens.get(`<|${role}|>`);
-  if (id !== undefined) return id;
-  throw new CongError(
-    "BAD_ARGUMENT",
-    `ChatGLM3 message: the tokenizer has no role "${role}"`,
-    { role, roles: roleTokens },
-    "roles are system, user, assistant and observation, and the tokenizer must be ChatGLM3's",
-  );
 }
