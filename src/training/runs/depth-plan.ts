@@ -1,0 +1,185 @@
+/**
+ * The single dial: everything about a small pre-training run from its number of layers. Whatever is set by hand stays,
+ * and the rest follows from it. Each number comes with its reason, to be printed.
+ */
+import type { PretrainSettings } from "./pretrain-settings.ts";
+
+/** A number that was worked out. */
+export interface Derived {
+  readonly key: string;
+  readonly value: number;
+  readonly why: string;
+}
+
+/** Takes what was given, or works it out and notes the reason. */
+function chooser(notes: Derived[]) {
+  return (key: string, given: number | null, value: () => number, why: string): number => {
+    if (given !== null) return given;
+    const found = value();
+    notes.push({ key, value: found, why });
+    return found;
+  };
+}
+
+export interface ModelSizes {
+  readonly layers: number;
+  readonly hidden: number;
+  readonly heads: number;
+  readonly keyValueHeads: number;
+  readonly feedForward: number;
+  readonly context: number;
+}
+
+export const channelsOfHead = 64;
+
+/** Sizes of the network, and tokens a row, from the depth. */
+export function planModel({ depth, model, training }: PretrainSettings): {
+  readonly sizes: ModelSizes;
+  readonly length: number;
+  readonly derived: readonly Derived[];
+} {
+  const derived: Derived[] = [];
+  const choose = chooser(derived);
+  const layers = choose("model.layers", model.layers, () => depth, "the dial");
+  const hidden = choose(
+    "model.hidden",
+    model.hidden,
+    () => channelsOfHead * Math.max(2, layers),
+    "64 channels a layer keep width and depth in proportion (nanochat); at least 128",
+  );
+  const heads = choose(
+    "model.heads",
+    model.heads,
+    () => Math.max(1, Math.floor(hidden / channelsOfHead)),
+    `heads of ${channelsOfHead} channels`,
+  );
+  const keyValueHeads = choose(
+    "model.keyValueHeads",
+    model.keyValueHeads,
+    () => heads,
+    "every head its own: sharing saves cache, which a small model has little of",
+  );
+  const isGated = model.type !== "bert";
+  const feedForward = choose(
+    "model.feedForward",
+    model.feedForward,
+    () => (isGated ? 64 * Math.ceil((8 * hidden) / 3 / 64) : 4 * hidden),
+    isGated
+      ? "8/3 of the width, in steps of 64: a gated layer with as many weights as a plain one of 4 (Shazeer 2020)"
+      : "4 times the width (Vaswani et al. 2017)",
+  );
+  const length = choose("training.length", training.length, () => 256, "tokens a row; longer ones cost attention");
+  const context = choose("model.context", model.context, () => length, "what the model sees in training");
+  return { sizes: { layers, hidden, heads, keyValueHeads, feedForward, context }, length, derived };
+}
+
+/** What the training's numbers depend on besides the settings. */
+export interface TrainingFacts {
+  readonly layers: number;
+  readonly hidden: number;
+  readonly length: number;
+  /** Weights besides the embeddings. */
+  readonly innerParameters: number;
+  /** Tokens of all the data, where that is known. */
+  readonly dataTokens: number | undefined;
+  /** Seconds of a step as measured, where the run has a time to fill. */
+  readonly secondsPerStep?: number | undefined;
+}
+
+export interface UpdatePlan {
+  readonly batch: number;
+  readonly learningRate: number;
+  readonly minimumLearningRate: number;
+  readonly steps: number;
+  readonly warmupSteps: number;
+  readonly evaluateEvery: number;
+  readonly checkpointEvery: number;
+  readonly derived: readonly Derived[];
+}
+
+/** Passes over the data after which more of them teach little. */
+const mostPasses = 12;
+
+/** Rows of a micro-batch; needed before the step can be timed. */
+export function planBatch(given: number | null, { layers, length }: Pick<TrainingFacts, "layers" | "length">) {
+  const derived: Derived[] = [];
+  const batch = chooser(derived)(
+    "training.batch",
+    given,
+    () => Math.max(1, Math.round((512 * Math.max(4, layers)) / length)),
+    "512 tokens a layer: large enough to keep the cores busy, small enough for many steps",
+  );
+  return { batch, derived };
+}
+
+/** Learning rate, steps and when to look, from the settings and the facts. */
+export function planTraining(settings: PretrainSettings, batch: number, facts: TrainingFacts): UpdatePlan {
+  const { training, evaluation, checkpoint, minutes } = settings;
+  const derived: Derived[] = [];
+  const choose = chooser(derived);
+  const tokensPerStep = batch * training.accumulate * facts.length;
+  const learningRate = choose(
+    "training.learningRate",
+    training.learningRate,
+    () => Number((3e-3 * Math.sqrt(128 / facts.hidden)).toPrecision(3)),
+    "3e-3 at 128 channels (bench shakespeare), falling with the root of the width: a guess, try its half and its double",
+  );
+  const minimumLearningRate = choose(
+    "training.minimumLearningRate",
+    training.minimumLearningRate,
+    () => learningRate / 20,
+    "a twentieth of the highest",
+  );
+  const { value, why } = stepsFrom(minutes, tokensPerStep, facts);
+  const steps = choose("training.steps", training.steps, () => value, why);
+  const warmupSteps = choose(
+    "training.warmupSteps",
+    training.warmupSteps,
+    () => Math.min(Math.max(0, steps - 1), Math.max(10, Math.round(0.03 * steps))),
+    "3 % of the steps",
+  );
+  const evaluateEvery = choose(
+    "evaluation.every",
+    evaluation.every,
+    () => Math.max(1, Math.round(steps / 10)),
+    "ten times in the run",
+  );
+  const checkpointEvery = choose(
+    "checkpoint.every",
+    checkpoint.every,
+    () => Math.max(1, Math.min(1000, Math.round(steps / 10))),
+    "a tenth of the run is what a crash may cost",
+  );
+  return {
+    batch,
+    learningRate,
+    minimumLearningRate,
+    steps,
+    warmupSteps,
+    evaluateEvery,
+    checkpointEvery,
+    derived,
+  };
+}
+
+function stepsFrom(
+  minutes: number | null,
+  tokensPerStep: number,
+  { innerParameters, dataTokens, secondsPerStep }: TrainingFacts,
+): { readonly value: number; readonly why: string } {
+  if (minutes !== null && secondsPerStep !== undefined) {
+    return {
+      value: Math.max(1, Math.floor((60 * minutes) / secondsPerStep)),
+      why: `${minutes} minutes at ${secondsPerStep.toFixed(3)} s a step, as measured`,
+    };
+  }
+  const wanted = Math.ceil((20 * innerParameters) / tokensPerStep);
+  const most = dataTokens === undefined ? Infinity : Math.ceil((mostPasses * dataTokens) / tokensPerStep);
+  if (wanted <= most) {
+    return { value: Math.max(1, wanted), why: "20 tokens for each weight besides embeddings (Hoffmann et al. 2022)" };
+  }
+  return {
+    value: Math.max(1, most),
+    why: `${mostPasses} passes over the data: after some four, repeated text teaches less and less (Muennighoff et al. 2023)`,
+  };
+}

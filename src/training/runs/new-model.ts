@@ -1,0 +1,50 @@
+/** A fresh model from a run's settings: its `config.json` in the form of the architecture, and random weights. */
+import type { HostTensor } from "../../engine/index.ts";
+import { initParameters, type JsonObject, type ParameterTree, readModelConfig } from "../../models/index.ts";
+import type { Random } from "../../support/random.ts";
+import type { Tokenizer } from "../../tokenizers/index.ts";
+import type { Model } from "../objectives/token-loss.ts";
+import type { ModelSizes } from "./depth-plan.ts";
+import type { PretrainSettings } from "./pretrain-settings.ts";
+
+/** `<eop>` ends what a GLM writes, `<|endoftext|>` a text; whatever the tokenizer has. */
+export function endIdsOf(tokenizer: Tokenizer): number[] {
+  const names = ["<|endoftext|>", "<eop>", "<|user|>", "<|observation|>"];
+  const ids = names.flatMap((name) => tokenizer.specialTokens.get(name) ?? []);
+  return [...new Set(tokenizer.ids.end === undefined ? ids : [tokenizer.ids.end, ...ids])];
+}
+
+/** The family and configuration that the settings describe. Keys of `model.config` win. */
+export function modelFromSettings(
+  { model }: PretrainSettings,
+  { layers, hidden, heads, keyValueHeads, feedForward, context }: ModelSizes,
+  tokenizer: Tokenizer,
+): Model {
+  const ends = endIdsOf(tokenizer);
+  const common: JsonObject = {
+    model_type: model.type,
+    vocab_size: vocabularyRows(tokenizer),
+    hidden_size: hidden,
+    num_hidden_layers: layers,
+    num_attention_heads: heads,
+    intermediate_size: feedForward,
+    max_position_embeddings: context,
+    pad_token_id: tokenizer.ids.pad ?? tokenizer.ids.end ?? null,
+  };
+  const decoder: JsonObject = {
+    num_key_value_heads: keyValueHeads,
+    head_dim: Math.floor(hidden / heads),
+    rms_norm_eps: 1e-5,
+    tie_word_embeddings: model.tied,
+    eos_token_id: ends.length === 0 ? null : ends.length === 1 ? ends[0]! : ends,
+  };
+  const json = model.type === "bert" ? { ...common, architectures: ["BertForMaskedLM"] } : { ...common, ...decoder };
+  return readModelConfig({ ...json, ...(model.config as JsonObject) });
+}
+
+/** Rows of the embedding: the vocabulary, rounded up so that products with it are even. */
+const vocabularyRows = ({ vocabularySize }: Tokenizer): number => 64 * Math.ceil(vocabularySize / 64);
+
+/** Random weights, N(0, 0.02²). */
+export const freshParameters = ({ family, config }: Model, random: Random): ParameterTree<HostTensor> =>
+  initParameters(family.parameters(config), random);
