@@ -1,0 +1,64 @@
+/**
+ * Instructions made from poems: write a poem on a title in a given form, continue a line, fill a masked line, name the
+ * author or the dynasty. Each poem gives one of them, drawn by a seeded generator, so that the shares are what the
+ * options say and a poem's tasks do not depend on its neighbours.
+ */
+import type { Random } from "../../src/support/random.ts";
+
+/** A line of datasets/poems. */
+export interface Poem {
+  readonly dynasty: string;
+  readonly author: string;
+  readonly title: string;
+  /** 五绝, 七绝, 五律 or 七律. */
+  readonly form: string;
+  readonly text: string;
+}
+
+export type TaskName = "write" | "continue" | "fill" | "author" | "dynasty";
+
+export interface Instruction {
+  readonly task: TaskName;
+  readonly instruction: string;
+  readonly answer: string;
+}
+
+/** Shares of the tasks. Writing leads, because it is what a person asks a poem model for. */
+export const taskShares: Readonly<Record<TaskName, number>> = {
+  write: 0.5,
+  continue: 0.2,
+  fill: 0.15,
+  author: 0.075,
+  dynasty: 0.075,
+};
+
+/** Couplets of a text, each with its end mark. */
+export const coupletsOf = (text: string): string[] => text.match(/[^。！？；]+[。！？；]/gu) ?? [];
+
+const tasks: Readonly<Record<TaskName, (poem: Poem, random: Random) => Omit<Instruction, "task">>> = {
+  write: ({ form, title, text }) => ({ instruction: `以“${title}”为题写一首${form}。`, answer: text }),
+  continue: ({ text }, random) => {
+    const couplets = coupletsOf(text);
+    const i = random.integer(couplets.length);
+    const [first = "", second = ""] = couplets[i]!.split("，");
+    return { instruction: `续写下一句：${first}，`, answer: second };
+  },
+  fill: ({ text }, random) => {
+    const couplets = coupletsOf(text);
+    const i = random.integer(couplets.length);
+    const masked = couplets.map((couplet, j) => (j === i ? "[缺]" : couplet)).join("");
+    return { instruction: `补全诗中缺的一联：${masked}`, answer: couplets[i]! };
+  },
+  author: ({ text, author }) => ({ instruction: `这首诗的作者是谁？${text}`, answer: author }),
+  dynasty: ({ text, dynasty }) => ({ instruction: `这首诗是哪个朝代的？${text}`, answer: `${dynasty}代` }),
+};
+
+/** One instruction for a poem, its task drawn by the shares. */
+export function instructionOf(poem: Poem, random: Random): Instruction {
+  let at = random.uniform() * Object.values(taskShares).reduce((sum, share) => sum + share, 0);
+  const [task] = (Object.entries(taskShares) as [TaskName, number][]).find(([, share]) => {
+    at -= share;
+    return at < 0;
+  }) ?? ["write" as const];
+  return { task, ...tasks[task](poem, random) };
+}
