@@ -1,0 +1,113 @@
+/**
+ * Takes out of training files what evaluation files hold: every record that shares a run of 13 Han characters (or words) with an
+ * evaluation record, or is a near duplicate of one.
+ */
+import { checkInteger, checkRange } from "../../support/index.ts";
+import { fold } from "../dedupe/fold.ts";
+import { signatureInto, signatureRows } from "../dedupe/minhash.ts";
+import { NearIndex } from "../dedupe/near-index.ts";
+import { shinglesInto } from "../dedupe/shingles.ts";
+import { TextSpool } from "../dedupe/text-spool.ts";
+import { excerpt, type StepReport } from "../report.ts";
+import { createBatchParser } from "../sources/index.ts";
+import { type BatchResult, removeRecords } from "../steps/batch-result.ts";
+import { type InputFile, numberedBatches, runStep, type Sink, type StepOptions } from "../steps/run-step.ts";
+import { createRunTable } from "./runs.ts";
+
+export interface ContaminationOptions
+  extends Pick<StepOptions<"contamination">, "inputs" | "output" | "threads" | "partBytes" | "progress"> {
+  /** The evaluation sets. */
+  readonly against: readonly InputFile[];
+  /** Least similarity of near duplicates; default 0.4, see DedupeSettings. */
+  readonly threshold?: number;
+  /** Fewest characters for the near-duplicate test; default 100. */
+  readonly nearMinimum?: number;
+}
+
+interface EvaluationText {
+  readonly place: string;
+  readonly text: string;
+}
+
+/** Evaluation sets are held in memory; training files stream through. */
+export async function contamination(options: ContaminationOptions): Promise<StepReport> {
+  const { against, threshold = 0.4, nearMinimum = 100, ...rest } = options;
+  checkRange("contamination", { threshold }, { min: 0.1, max: 1 });
+  checkInteger("contamination", { nearMinimum }, { min: 1 });
+  const texts = await readTexts(against);
+  const runs = createRunTable(texts.map(({ text }) => text));
+  const sink = new ContaminationSink(texts, threshold, nearMinimum);
+  return runStep({
+    ...rest,
+    step: "contamination",
+    task: "contamination",
+    settings: { nearMinimum, runs },
+    identity: [threshold, nearMinimum, texts],
+    sink,
+  });
+}
+
+async function readTexts(files: readonly InputFile[]): Promise<EvaluationText[]> {
+  const texts: EvaluationText[] = [];
+  for await (const { batch, input } of numberedBatches(files)) {
+    createBatchParser(files[input]!.parse ?? {})(
+      batch,
+      ({ slots, line }) => {
+        const text = slots.map(({ holder, key }) => holder[key] as string).join("\n");
+        texts.push({ place: `${batch.file}:${line}`, text });
+      },
+      () => {},
+    );
+  }
+  return texts;
+}
+
+class ContaminationSink implements Sink {
+  readonly #texts: readonly EvaluationText[];
+  readonly #spool = new TextSpool();
+  readonly #near: NearIndex;
+  /** Numbers of evaluation texts by their number in the index: short ones are not in it. */
+  readonly #indexed: number[] = [];
+  readonly #found = new Set<number>();
+
+  constructor(texts: readonly EvaluationText[], threshold: number, nearMinimum: number) {
+    this.#texts = texts;
+    this.#near = new NearIndex(threshold, this.#spool);
+    const signature = new Uint8Array(signatureRows);
+    texts.forEach(({ text }, number) => {
+      const units = fold(text, "loose");
+      const shingles = new Uint32Array(units.length);
+      const count = shinglesInto(units, 0, units.length, shingles);
+      if (units.length < nearMinimum || count === 0) return;
+      signatureInto(shingles, count, signature, 0);
+      this.#near.add(units, signature, 0);
+      this.#indexed.push(number);
+    });
+  }
+
+  restore(): void {}
+
+  accept(result: BatchResult): BatchResult {
+    const { signed, owners } = result;
+    return removeRecords(result, (index, units, report) => {
+      const owner = owners![index]!;
+      const near =
+        owner === 0 && units.length > 0 ? this.#near.find(units, signed!.signatures, index * signatureRows) : undefined;
+      const number = owner > 0 ? owner - 1 : near === undefined ? undefined : this.#indexed[near.id]!;
+      if (number === undefined) return undefined;
+      if (!this.#found.has(number)) {
+        this.#found.add(number);
+        report.figures["evaluation records found in training"] =
+          (report.figures["evaluation records found in training"] ?? 0) + 1;
+      }
+      const { place, text } = this.#texts[number]!;
+      const reason =
+        owner > 0 ? "shares a run of 13 with an evaluation record" : "near duplicate of an evaluation record";
+      return { reason, note: `${place} ${excerpt(text, 40)}` };
+    });
+  }
+
+  dispose(): void {
+    this.#spool.dispose();
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * Mixes data sets by temperature (as multilingual BERT and T5 do): a set of n records gets a share in proportion to n^(1/T). T = 1 keeps
+ * the sizes' proportions, larger ones lift small sets, towards equal shares. A set that must give more than it has is repeated.
+ */
+import { CongError, checkInteger, checkRange, type Progress, writeFileAtomic } from "../support/index.ts";
+import { createRandom } from "../support/random.ts";
+import { createReport, type StepReport } from "./report.ts";
+import { outputPaths } from "./steps/output-paths.ts";
+import { readRecords } from "./steps/read-records.ts";
+import { RecordWriter } from "./steps/record-writer.ts";
+import type { InputFile } from "./steps/run-step.ts";
+
+export interface MixOptions {
+  /** One file a data set. */
+  readonly inputs: readonly InputFile[];
+  readonly output: string;
+  /** Default 1. */
+  readonly temperature?: number;
+  /** Factor on each set's share, beside the temperature; default 1 each. */
+  readonly weights?: readonly number[];
+  /** Records of the output; default: as many as all sets have. */
+  readonly records?: number;
+  /** How often a record may come at most; default 4, after which repeats are worth little (Muennighoff et al. 2023). */
+  readonly maximumEpochs?: number;
+  /** Default 0. */
+  readonly seed?: number;
+  readonly progress?: Progress;
+}
+
+/** How many records each set gives. `sizes` are what the sets have. */
+export function mixCounts(
+  sizes: readonly number[],
+  total: number,
+  temperature: number,
+  weights: readonly number[] = sizes.map(() => 1),
+  maximumEpochs = Infinity,
+): number[] {
+  checkRange("mix", { temperature }, { min: 1e-6 });
+  const wishes = sizes.map((size, i) => weights[i]! * size ** (1 / temperature));
+  const counts = sizes.map(() => 0);
+  let open = sizes.map((_, i) => i).filter((i) => wishes[i]! > 0);
+  let left = total;
+  // What a set may not give, because of its limit, the others share.
+  for (;;) {
+    const sum = open.reduce((all, i) => all + wishes[i]!, 0);
+    const full = open.filter((i) => (left * wishes[i]!) / sum > maximumEpochs * sizes[i]!);
+    if (full.length === 0) {
+      for (const i of open) counts[i] = Math.round((left * wishes[i]!) / sum);
+      return counts;
+    }
+    for (const i of full) {
+      counts[i] = Math.floor(maximumEpochs * sizes[i]!);
+      left -= counts[i]!;
+    }
+    open = open.filter((i) => !full.includes(i));
+  }
+}
+
+/** Writes the mixture, sets evenly interleaved and each in its own order, and its report. */
+export async function mix(options: MixOptions): Promise<StepReport> {
+  const { inputs, output, temperature = 1, weights, maximumEpochs = 4, seed = 0, progress } = options;
+  checkRange("mix", { maximumEpochs }, { min: 0 });
+  if (weights !== undefined && (weights.length !== inputs.length || weights.some((weight) => !(weight >= 0)))) {
+    throw new CongError(
+      "BAD_ARGUMENT",
+      `mix: ${weights.length} weights for ${inputs.length} files`,
+      { weights },
+      "give one number a file, none below 0",
+    );
+  }
+  const began = performance.now();
+  const report = createReport("mix");
+  const sizes = await Promise.all(inputs.map((input) => countRecords(input, report)));
+  const total = options.records ?? sizes.reduce((sum, size) => sum + size, 0);
+  checkInteger("mix", { records: total }, { min: 1 });
+  const counts = mixCounts(sizes, total, temperature, weights, maximumEpochs);
+  const random = createRandom(seed);
+  const streams = inputs.map((input, i) => chosen(input, sizes[i]!, counts[i]!, random.fork(i)));
+  const writer = await RecordWriter.open(output);
+  const given = inputs.map(() => 0);
+  try {
+    for (;;) {
+      // The set that is furthest behind its share is next: the smoothest interleaving there is.
+      let next = -1;
+      for (let i = 0; i < inputs.length; i++) {
+        if (given[i]! >= counts[i]!) continue;
+        if (next < 0 || (given[i]! + 0.5) * counts[next]! < (given[next]! + 0.5) * counts[i]!) next = i;
+      }
+      if (next < 0) break;
+      const { value } = await streams[next]!.next();
+      await writer.write(value!);
+      given[next]!++;
+      progress?.update(writer.records);
+    }
+    await writer.finish();
+  } catch (error) {
+    await writer.discard();
+    throw error;
+  }
+  report.recordsOut = writer.records;
+  report.bytesOut = writer.bytes;
+  inputs.forEach(({ path }, i) => {
+    report.figures[`${path}: records in`] = sizes[i]!;
+    report.figures[`${path}: records out`] = counts[i]!;
+  });
+  report.seconds = (performance.now() - began) / 1000;
+  await writeFileAtomic(outputPaths(output).report, [new TextEncoder().encode(`${JSON.stringify(report, null, 2)}\n`)]);
+  return report;
+}
+
+async function countRecords(input: InputFile, report: StepReport): Promise<number> {
+  let count = 0;
+  for await (const _ of readRecords([input], report)) count++;
+  return count;
+}
+
+/** `wanted` records of a file: whole passes, then a random choice in file order (Knuth's algorithm S). */
+async function* chosen(
+  input: InputFile,
+  size: number,
+  wanted: number,
+  random: ReturnType<typeof createRandom>,
+): AsyncGenerator<string, void> {
+  for (let left = wanted; left > 0; left -= size) {
+    let take = Math.min(left, size);
+    let seen = 0;
+    for await (const { value } of readRecords([input])) {
+      if (take === 0) break;
+      if (random.uniform() * (size - seen) < take) {
+        take--;
+        yield JSON.stringify(value);
+      }
+      seen++;
+    }
+  }
+}

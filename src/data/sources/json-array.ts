@@ -1,0 +1,71 @@
+/** The items of one big JSON array, streamed: only the item being read is in memory. */
+import { CongError } from "../../support/index.ts";
+import { longestLine, type TextRecord, tooLong } from "./batches.ts";
+
+/**
+ * Items are found by counting brackets outside strings and are not parsed here: a broken one is set aside later. A file with one
+ * record instead of an array is that one item. Throws CongError `BAD_JSON` when brackets or quotes stay open at the end.
+ */
+export async function* jsonArrayItems(file: string, text: AsyncIterable<string>): AsyncGenerator<TextRecord> {
+  let pending = "";
+  let scanned = 0;
+  let line = 1;
+  let itemLine = 1;
+  let start = -1; // where the present item begins in `pending`
+  let depth = 0;
+  let isString = false;
+  let isEscaped = false;
+  let isArray: boolean | undefined;
+
+  const item = (end: number): TextRecord => {
+    const raw = pending.slice(start, end);
+    start = -1;
+    // Line breaks between the tokens of an item mean nothing; inside strings JSON has none.
+    return { json: raw.replace(/[\r\n]+/g, " ").trim(), line: itemLine, sourceBytes: Buffer.byteLength(raw) + 1 };
+  };
+
+  for await (const part of text) {
+    pending += part;
+    if (pending.length > longestLine) throw tooLong(file, itemLine);
+    for (let at = scanned; at < pending.length; at++) {
+      const code = pending.charCodeAt(at);
+      if (code === 10) line++;
+      if (isString) {
+        if (isEscaped) isEscaped = false;
+        else if (code === 92) isEscaped = true;
+        else if (code === 34) isString = false;
+        continue;
+      }
+      if (code === 32 || code === 10 || code === 13 || code === 9) continue;
+      if (isArray === undefined) {
+        isArray = code === 91;
+        if (isArray) continue;
+      }
+      const isEnd = depth === 0 && isArray && (code === 44 || code === 93);
+      if (isEnd) {
+        if (start >= 0) yield item(at);
+        continue;
+      }
+      if (start < 0) {
+        start = at;
+        itemLine = line;
+      }
+      if (code === 34) isString = true;
+      else if (code === 91 || code === 123) depth++;
+      else if (code === 93 || code === 125) depth--;
+    }
+    const from = start < 0 ? pending.length : start;
+    pending = pending.slice(from);
+    if (start >= 0) start = 0;
+    scanned = pending.length;
+  }
+  if (isString || depth > 0) {
+    throw new CongError(
+      "BAD_JSON",
+      `${file}:${itemLine}: the file ends inside a record`,
+      { file, line: itemLine },
+      "the file is cut off: fetch it again",
+    );
+  }
+  if (start >= 0) yield item(pending.length);
+}

@@ -1,0 +1,131 @@
+/**
+ * Splits records into train, valid, test or other parts by the hash of their text: the same text always falls into the same part,
+ * whatever comes before it or is added later. Remove near duplicates first: two of them may fall into different parts.
+ */
+import { basename, join } from "node:path";
+import { CongError, type Progress, writeFileAtomic } from "../support/index.ts";
+import { fold } from "./dedupe/fold.ts";
+import { textHash } from "./dedupe/text-hash.ts";
+import { createReport, type StepReport } from "./report.ts";
+import { type PlacedRecord, readRecords, rejectedBytes, textOfRecord } from "./steps/read-records.ts";
+import { RecordWriter } from "./steps/record-writer.ts";
+import type { InputFile } from "./steps/run-step.ts";
+
+export interface SplitOptions {
+  readonly inputs: readonly InputFile[];
+  /** Folder that gets one file a part. */
+  readonly folder: string;
+  /** Share of each part; they must add up to 1. Default {train: 0.98, valid: 0.01, test: 0.01}. */
+  readonly shares?: Readonly<Record<string, number>>;
+  /** Another number gives another split. Default 0. */
+  readonly seed?: number;
+  /** Field of the records (an author, a document) whose value decides instead of the text, so that its records stay together. */
+  readonly groupBy?: string;
+  /** Field whose every value is to have the stated shares exactly (to one record), rather than about so. Takes a second pass. */
+  readonly stratifyBy?: string;
+  /** Pack the parts; default false. */
+  readonly gzip?: boolean;
+  readonly progress?: Progress;
+}
+
+/** Writes `PART.jsonl[.gz]` for every part and `split.report.json`. */
+export async function split(options: SplitOptions): Promise<StepReport> {
+  const { inputs, folder, seed = 0, groupBy, stratifyBy, gzip = false, progress } = options;
+  const shares = options.shares ?? { train: 0.98, valid: 0.01, test: 0.01 };
+  checkShares(shares);
+  const began = performance.now();
+  const placeOf = (record: PlacedRecord): number => {
+    const text = groupBy === undefined ? textOfRecord(record) : fieldOf(record, groupBy);
+    const units = fold(`${seed}\n${text}`, "spacing");
+    const [low, high] = textHash(units, 0, units.length);
+    return (high * 2 ** 21 + (low >>> 11)) * 2 ** -53;
+  };
+  const edges = stratifyBy === undefined ? undefined : await strata(inputs, stratifyBy, shares, placeOf);
+  const even = cumulative(shares);
+
+  const report = createReport("split");
+  const names = Object.keys(shares);
+  const rejected: string[] = [];
+  const writers = await Promise.all(
+    names.map((name) => RecordWriter.open(join(folder, `${name}.jsonl${gzip ? ".gz" : ""}`))),
+  );
+  try {
+    for await (const record of readRecords(inputs, report, (json) => rejected.push(json))) {
+      const limits = edges?.get(fieldOf(record, stratifyBy!)) ?? even;
+      const place = placeOf(record);
+      const part = limits.findIndex((limit) => place < limit);
+      await writers[part < 0 ? names.length - 1 : part]!.write(JSON.stringify(record.value));
+      progress?.update(report.bytesIn);
+    }
+    for (const writer of writers) await writer.finish();
+  } catch (error) {
+    await Promise.all(writers.map((writer) => writer.discard()));
+    throw error;
+  }
+  names.forEach((name, i) => {
+    report.figures[name] = writers[i]!.records;
+    report.recordsOut += writers[i]!.records;
+    report.bytesOut += writers[i]!.bytes;
+  });
+  report.seconds = (performance.now() - began) / 1000;
+  if (rejected.length > 0) await writeFileAtomic(join(folder, "split.rejected.jsonl"), [rejectedBytes(rejected)]);
+  await writeFileAtomic(join(folder, "split.report.json"), [
+    new TextEncoder().encode(`${JSON.stringify(report, null, 2)}\n`),
+  ]);
+  return report;
+}
+
+/** For every value of the field the places at which its parts end: quantiles of its own records' places. */
+async function strata(
+  inputs: readonly InputFile[],
+  field: string,
+  shares: Readonly<Record<string, number>>,
+  placeOf: (record: PlacedRecord) => number,
+): Promise<Map<string, number[]>> {
+  const places = new Map<string, number[]>();
+  for await (const record of readRecords(inputs)) {
+    const value = fieldOf(record, field);
+    const list = places.get(value);
+    if (list === undefined) places.set(value, [placeOf(record)]);
+    else list.push(placeOf(record));
+  }
+  const limits = cumulative(shares);
+  return new Map(
+    [...places].map(([value, list]) => {
+      const sorted = Float64Array.from(list).sort();
+      return [value, limits.map((limit) => sorted[Math.round(limit * sorted.length)] ?? Infinity)];
+    }),
+  );
+}
+
+function cumulative(shares: Readonly<Record<string, number>>): number[] {
+  let sum = 0;
+  return Object.values(shares).map((share) => {
+    sum += share;
+    return sum;
+  });
+}
+
+function fieldOf({ value, file, line }: PlacedRecord, field: string): string {
+  const found = value[field];
+  if (typeof found === "string" || typeof found === "number" || typeof found === "boolean") return String(found);
+  throw new CongError(
+    "MISSING_FIELD",
+    `${file}:${line}: the record has no plain "${field}"`,
+    { file, line, field },
+    `its fields are ${Object.keys(value).join(", ")}`,
+  );
+}
+
+function checkShares(shares: Readonly<Record<string, number>>): void {
+  const values = Object.values(shares);
+  const isWhole = Math.abs(values.reduce((total, share) => total + share, 0) - 1) < 1e-9;
+  const areNames = Object.keys(shares).every((name) => name !== "" && basename(name) === name);
+  if (values.length > 1 && isWhole && areNames && values.every((share) => share > 0)) return;
+  throw new CongError(
+    "BAD_ARGUMENT",
+    `split: the shares ${JSON.stringify(shares)} do not make a whole`,
+    { shares },
+    "give two parts or more with shares above 0 that add up to 1, for example train=0.98 valid=0.01 test=0.01",
+  );
+}

@@ -1,0 +1,130 @@
+/**
+ * The record of a step under way: which parts of its output are finished. Each part is written under a temporary name, synced, renamed,
+ * and only then entered here; so whatever the journal names is whole, and an interrupted step goes on after its last finished part.
+ */
+import { createHash } from "node:crypto";
+import { createReadStream, createWriteStream } from "node:fs";
+import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { createGzip } from "node:zlib";
+import { writeFileAtomic } from "../../support/index.ts";
+import { addReport, createReport, type StepReport } from "../report.ts";
+
+export interface FinishedPart {
+  readonly name: string;
+  /** Batches of input used up to its end. */
+  readonly batches: number;
+  readonly report: StepReport;
+}
+
+interface JournalFile {
+  readonly version: 1;
+  /** Hash of the settings and of the inputs' sizes and times. */
+  readonly fingerprint: string;
+  readonly parts: FinishedPart[];
+}
+
+export class Journal {
+  readonly folder: string;
+  readonly #fingerprint: string;
+  readonly #parts: FinishedPart[];
+
+  private constructor(folder: string, fingerprint: string, parts: FinishedPart[]) {
+    this.folder = folder;
+    this.#fingerprint = fingerprint;
+    this.#parts = parts;
+  }
+
+  /** Opens the folder of parts. Parts made by other settings or from other inputs are removed. */
+  static async open(folder: string, fingerprint: string): Promise<Journal> {
+    const text = await readFile(join(folder, "journal.json"), "utf8").catch(() => undefined);
+    const known = text === undefined ? undefined : (JSON.parse(text) as JournalFile);
+    if (known?.version === 1 && known.fingerprint === fingerprint) return new Journal(folder, fingerprint, known.parts);
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder, { recursive: true });
+    return new Journal(folder, fingerprint, []);
+  }
+
+  get parts(): readonly FinishedPart[] {
+    return this.#parts;
+  }
+
+  /** Batches of input that finished parts cover. */
+  get batchesDone(): number {
+    return this.#parts.at(-1)?.batches ?? 0;
+  }
+
+  /** The sum of the parts' reports. */
+  total(step: string): StepReport {
+    const report = createReport(step);
+    for (const part of this.#parts) addReport(report, part.report);
+    return report;
+  }
+
+  /** Begins a part. */
+  async startPart(): Promise<OpenPart> {
+    const name = String(this.#parts.length).padStart(5, "0");
+    const files = await Promise.all(
+      ["jsonl", "rejected.jsonl"].map(async (extension) => {
+        const path = join(this.folder, `${name}.${extension}`);
+        return { path, handle: await open(`${path}.tmp`, "w") };
+      }),
+    );
+    return {
+      write: async (output, rejected) => {
+        await files[0]!.handle.writeFile(output);
+        await files[1]!.handle.writeFile(rejected);
+      },
+      finish: async (batches, report) => {
+        for (const { path, handle } of files) {
+          await handle.sync();
+          await handle.close();
+          await rename(`${path}.tmp`, path);
+        }
+        this.#parts.push({ name, batches, report });
+        const journal: JournalFile = { version: 1, fingerprint: this.#fingerprint, parts: this.#parts };
+        await writeFileAtomic(join(this.folder, "journal.json"), [new TextEncoder().encode(JSON.stringify(journal))]);
+      },
+      abandon: async () => {
+        for (const { handle } of files) await handle.close().catch(() => {});
+      },
+    };
+  }
+
+  /** Puts the parts together as the final file, packed when its name ends in .gz. */
+  async assemble(output: string, extension: "jsonl" | "rejected.jsonl"): Promise<void> {
+    const paths = this.#parts.map(({ name }) => join(this.folder, `${name}.${extension}`));
+    async function* all(): AsyncGenerator<Uint8Array> {
+      for (const path of paths) yield* createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Uint8Array>;
+    }
+    if (!output.toLowerCase().endsWith(".gz")) return writeFileAtomic(output, all());
+    const packed = join(this.folder, "packed.gz");
+    await pipeline(all(), createGzip(), createWriteStream(packed));
+    return writeFileAtomic(output, createReadStream(packed) as AsyncIterable<Uint8Array>);
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** A part being written. */
+export interface OpenPart {
+  write(output: Uint8Array, rejected: Uint8Array): Promise<void>;
+  finish(batches: number, report: StepReport): Promise<void>;
+  abandon(): Promise<void>;
+}
+
+/** A hash of what decides a step's output: its settings (but for tables, which other settings decide), and every input's path, size and time. */
+export async function fingerprintOf(settings: unknown, inputs: readonly string[]): Promise<string> {
+  const files = await Promise.all(
+    inputs.map(async (path) => {
+      const { size, mtimeMs } = await stat(path);
+      return [path, size, mtimeMs];
+    }),
+  );
+  return createHash("sha256")
+    .update(JSON.stringify([settings, files], (_, value) => (ArrayBuffer.isView(value) ? undefined : value)))
+    .digest("hex");
+}
