@@ -10,7 +10,7 @@ import {
   toNumbers,
   trace,
 } from "../../engine/index.ts";
-import type { ParameterTree } from "../../models/index.ts";
+import type { ForwardInputs, ParameterTree } from "../../models/index.ts";
 import { ignored, padSample, type Sample, sampleTensors } from "./samples.ts";
 import { type Model, tokenLoss } from "./token-loss.ts";
 
@@ -29,6 +29,11 @@ export interface EvaluatorOptions {
   readonly length: number;
   /** Fills short samples up. Default 0. */
   readonly padId?: number;
+  /** Finds the model's parameters, and a learned prefix, among those given. Default: they are the model's own. */
+  readonly inputs?: (parameters: ParameterTree<Tensor>) => {
+    readonly tree: ParameterTree<Tensor>;
+    readonly prefix?: ForwardInputs["prefix"];
+  };
 }
 
 /** Compiles the loss alone, for rows of one shape. */
@@ -36,14 +41,15 @@ export async function createTokenEvaluator(
   backend: Backend,
   model: Model,
   parameters: ParameterTree<HostTensor>,
-  { batch, length, padId = 0 }: EvaluatorOptions,
+  { batch, length, padId = 0, inputs = (tree) => ({ tree }) }: EvaluatorOptions,
 ): Promise<TokenEvaluator> {
   const graph = trace((builder) => {
     const specs = mapTree<HostTensor, TensorSpec>(parameters, specOf);
-    const tree = builder.state("model", specs as Record<string, TensorSpec>) as unknown as ParameterTree<Tensor>;
+    const given = builder.state("model", specs as Record<string, TensorSpec>) as unknown as ParameterTree<Tensor>;
+    const { tree, prefix } = inputs(given);
     const ids = builder.input("ids", "int64", [batch, length]);
     const targets = builder.input("targets", "int64", [batch, length]);
-    builder.output("loss", tokenLoss(model, tree, { ids }, targets));
+    builder.output("loss", tokenLoss(model, tree, { ids, ...(prefix === undefined ? {} : { prefix }) }, targets));
   });
   const program = await backend.compile(graph);
   const load = (tree: ParameterTree<HostTensor>) => {

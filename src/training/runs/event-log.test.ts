@@ -17,7 +17,11 @@ it("writes records as TensorFlow does", () => {
   // tf.io.TFRecordWriter: b"abc"
   const { length } = encodeRecord(ascii("abc"));
   expect(length).toBe(19);
-  expect(Buffer.from(encodeRecord(ascii("abc"))).toString("hex").slice(0, 16)).toBe("0300000000000000");
+  expect(
+    Buffer.from(encodeRecord(ascii("abc")))
+      .toString("hex")
+      .slice(0, 16),
+  ).toBe("0300000000000000");
 });
 
 it("writes version, start and scalars in protobuf", async () => {

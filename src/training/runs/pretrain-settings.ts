@@ -1,6 +1,7 @@
 /** Every setting of a pre-training run. Null means: worked out from `depth`, the data or another setting. */
-import { choice, derivedInteger, derivedNumber, flag, integer, named, number, record, text, texts } from "./setting.ts";
+
 import type { ValuesOf } from "./setting.ts";
+import { choice, derivedInteger, derivedNumber, flag, integer, named, number, record, text, texts } from "./setting.ts";
 
 /** Settings that all kinds of training share. */
 export const sharedSettings = {
@@ -14,7 +15,10 @@ export const sharedSettings = {
 export const dataSettings = {
   train: texts("files to learn from: text, JSONL, JSON, CSV, each also as .gz"),
   valid: texts("files held out for the validation loss"),
-  validShare: number(0.01, "without such files: share of the texts held out, chosen by their hash", { min: 0, max: 0.5 }),
+  validShare: number(0.01, "without such files: share of the texts held out, chosen by their hash", {
+    min: 0,
+    max: 0.5,
+  }),
   format: text("record format (text, alpaca, sharegpt, messages, adgen, …); null: found by the fields"),
   textUnit: choice(["line", "paragraph", "document"], "line", "what one text of a .txt file is"),
   shuffleCharacters: integer(2 ** 24, "characters that are shuffled together and held in memory", { min: 1 }),
@@ -39,19 +43,26 @@ export const updateSettings = {
   learningRate: derivedNumber("highest learning rate", { min: 0 }),
   minimumLearningRate: derivedNumber("learning rate at the end", { min: 0 }),
   warmupSteps: derivedInteger("steps in which the learning rate rises", { min: 0 }),
-  schedule: named("cosine", "learning-rate schedule and its options"),
-  optimizer: named("adamw", "optimizer and its options"),
+  schedule: named({ name: "cosine" }, "learning-rate schedule and its options"),
+  optimizer: named({ name: "adamw", beta2: 0.95, weightDecay: 0.1 }, "optimizer and its options"),
   clipNorm: number(1, "largest norm of the gradient; 0: no limit", { min: 0 }),
 } as const;
 
 export const pretrainSettings = {
-  depth: integer(4, "the one dial: layers, from which width, batch, learning rate and steps follow", { min: 1, max: 64 }),
+  depth: integer(4, "the one dial: layers, from which width, batch, learning rate and steps follow", {
+    min: 1,
+    max: 64,
+  }),
   ...sharedSettings,
   tokenizer: text("folder of a tokenizer (congling tokenizer train makes one)"),
   data: dataSettings,
   model: {
     from: text("model folder to go on from; null: random weights"),
-    type: choice(["glm", "glm4", "llama", "qwen2", "qwen3", "bert"], "glm", "architecture, as model_type in config.json"),
+    type: choice(
+      ["glm", "glm4", "llama", "qwen2", "qwen3", "bert"],
+      "glm",
+      "architecture, as model_type in config.json",
+    ),
     layers: derivedInteger("layers", { min: 1 }),
     hidden: derivedInteger("channels", { min: 1 }),
     heads: derivedInteger("attention heads", { min: 1 }),

@@ -9,7 +9,7 @@ const table = {
     learningRate: derivedNumber("highest learning rate", { min: 0 }),
     steps: integer(100, "updates", { min: 1 }),
     packing: flag(true, "lay texts end to end"),
-    optimizer: named("adamw", "optimizer"),
+    optimizer: named({ name: "adamw" }, "optimizer"),
   },
   evaluation: { every: integer(0, "steps between evaluations") },
   checkpoint: { every: integer(10, "steps between checkpoints") },
@@ -63,7 +63,7 @@ it("reads any spelling of words and lists with commas", () => {
 
 it("refuses unknown keys with a suggestion, in the file and on the command line", () => {
   expect(() => resolveSettings(table, file("training:\n  learningrat: 1"))).toThrow(
-    /unknown setting "training.learningrat"[^]*did you mean "training.learningRate"/,
+    /unknown setting "training.learningrat"[\s\S]*did you mean "training.learningRate"/,
   );
   expect(() => resolveSettings(table, file("evaluation:\n  steps: 1"))).toThrow(/did you mean "training.steps"/);
   expect(() => resolveSettings(table, {}, [["stesp", "1"]])).toThrow(/unknown setting "stesp"/);
@@ -71,7 +71,7 @@ it("refuses unknown keys with a suggestion, in the file and on the command line"
 
 it("asks for the whole key where two settings share the last part", () => {
   expect(() => resolveSettings(table, {}, [["every", "5"]])).toThrow(
-    /--evaluation.every or --checkpoint.every[^]*whole key/,
+    /--evaluation.every or --checkpoint.every[\s\S]*whole key/,
   );
 });
 

@@ -164,12 +164,12 @@ function badSetting(path: string, { wanted, about }: Setting<unknown>, value: un
 function fill(
   table: SettingTable,
   prefix: string,
-  valueOf: (path: string, setting: Setting<unknown>) => unknown,
+  pickValue: (path: string, setting: Setting<unknown>) => unknown,
 ): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(table).map(([key, entry]) => {
       const path = prefix + key;
-      return [key, isSetting(entry) ? valueOf(path, entry) : fill(entry, `${path}.`, valueOf)];
+      return [key, isSetting(entry) ? pickValue(path, entry) : fill(entry, `${path}.`, pickValue)];
     }),
   );
 }

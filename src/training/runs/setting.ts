@@ -99,17 +99,18 @@ export const texts = (about: string): Setting<readonly string[]> => ({
 });
 
 /** A name with options, `{name: adamw, beta2: 0.95}`, or the name alone. Who uses it checks the options. */
-export const named = (fallback: string, about: string): Setting<NamedOptions> => ({
+export const named = (fallback: NamedOptions, about: string): Setting<NamedOptions> => ({
   about,
   wanted: "a name, or a record with a name and options",
-  fallback: { name: fallback },
+  fallback,
   isOpen: true,
   read(value) {
-    if (typeof value === "string") return { name: value };
-    const isRecord = typeof value === "object" && value !== null && !Array.isArray(value);
-    if (!isRecord) return undefined;
-    const record = { name: fallback, ...value };
-    return typeof record.name === "string" ? record : undefined;
+    if (typeof value === "string") return value === fallback.name ? fallback : { name: value };
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+    const { name = fallback.name } = value as { readonly name?: unknown };
+    if (typeof name !== "string") return undefined;
+    // The options of the default belong to it alone.
+    return { ...(name === fallback.name ? fallback : {}), ...value, name };
   },
 });
 
