@@ -7,7 +7,9 @@
  * where c counts occurrences at the highest order and, below it, how many different tokens were seen in front; D is
  * n₁ / (n₁ + 2·n₂) of that order, and order 0 is the uniform distribution.
  */
-import { boundary } from "./poems.ts";
+
+/** Stands before and after every sequence. */
+export const boundary = 0;
 
 /** Probability of `token` after `history` (the last tokens, oldest first, at least order − 1 of them). */
 export type NGram = (history: readonly number[], token: number) => number;
