@@ -91,13 +91,18 @@ const bad = (path: string, what: string, hint: string): CongError =>
   new CongError("BAD_REGISTRY", what, { path }, hint);
 
 /** What a registry entry, or a command line, says about the columns of a file. Plain data: it travels to threads. */
-export type ColumnMapping = Pick<DatasetEntry, "formatting" | "ranking" | "columns" | "tags">;
+export interface ColumnMapping extends Pick<DatasetEntry, "ranking" | "columns" | "tags"> {
+  /** "plain": `columns` are our own field names (`text`, `instruction` …) and the file's. */
+  readonly formatting: DatasetEntry["formatting"] | "plain";
+}
 
 /** A function that renames a record's fields to ours (`instruction`, `output`, `conversations` …); other fields stay. */
 export function columnMapper(mapping: ColumnMapping): (record: JsonObject) => JsonObject {
   const { columns, ranking } = mapping;
-  const ours: Readonly<Record<string, string>> =
-    mapping.formatting === "sharegpt"
+  const isPlain = mapping.formatting === "plain";
+  const ours: Readonly<Record<string, string>> = isPlain
+    ? {}
+    : mapping.formatting === "sharegpt"
       ? { messages: "conversations" }
       : ranking
         ? { prompt: "prompt", query: "query" }
@@ -107,7 +112,7 @@ export function columnMapper(mapping: ColumnMapping): (record: JsonObject) => Js
     const moved: JsonObject = {};
     for (const [column, theirs] of Object.entries(columns)) {
       if (!(theirs in record)) {
-        const optional = ["query", "history", "system", "tools", "kto_tag"].includes(column);
+        const optional = !isPlain && ["query", "history", "system", "tools", "kto_tag"].includes(column);
         if (optional) continue;
         throw new BadRecord(`the column "${theirs}" (${column}) is missing`);
       }
@@ -115,6 +120,7 @@ export function columnMapper(mapping: ColumnMapping): (record: JsonObject) => Js
       moved[ours[column] ?? column] = record[theirs];
     }
     Object.assign(mapped, moved);
+    if (isPlain) return mapped;
     if (mapping.formatting === "sharegpt") renameTags(mapped, mapping.tags);
     else if (ranking) joinQuery(mapped);
     else if (!("output" in mapped) && "instruction" in mapped && !("response" in columns)) {

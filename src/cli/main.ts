@@ -1,0 +1,60 @@
+#!/usr/bin/env node
+/** The program `congling`: a table of verbs, each loaded when it is called. */
+import { Command, CommanderError } from "commander";
+import { CongError, closest } from "../support/index.ts";
+
+interface Verb {
+  readonly summary: string;
+  /** Makes the command; called for the verb that was typed only, so that `congling data` loads no model code. */
+  readonly load: () => Promise<Command>;
+}
+
+const verbs: Readonly<Record<string, Verb>> = {
+  data: {
+    summary: "prepare text: clean, dedupe, label, split, mix, check …",
+    load: async () => (await import("./data.ts")).dataCommand(),
+  },
+  chat: { summary: "talk with a model", load: async () => (await import("./chat.ts")).chatCommand() },
+  generate: {
+    summary: "continue prompts, or answer them",
+    load: async () => (await import("./generate.ts")).generateCommand(),
+  },
+  serve: {
+    summary: "serve a model over HTTP, as OpenAI's API does",
+    load: async () => (await import("./serve.ts")).serveCommand(),
+  },
+};
+
+const program = new Command("congling")
+  .description("Congling (从零): develop a language model from zero")
+  .helpCommand(false)
+  .exitOverride()
+  .showSuggestionAfterError()
+  .addHelpText("after", "\nHelp on a command: congling COMMAND --help");
+
+const typed = process.argv[2];
+for (const [name, { summary, load }] of Object.entries(verbs)) {
+  program.addCommand(name === typed ? await load() : new Command(name).description(summary));
+}
+
+try {
+  if (typed === undefined) program.outputHelp();
+  else if (!typed.startsWith("-") && !Object.hasOwn(verbs, typed)) {
+    const near = closest(typed, Object.keys(verbs));
+    process.stderr.write(
+      `congling: there is no command "${typed}"${near === undefined ? "" : `; did you mean "${near}"?`}\n`,
+    );
+    process.exitCode = 2;
+  } else await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else if (CongError.is(error)) {
+    process.stderr.write(`congling: ${error.message}\n`);
+    process.exitCode = 1;
+  } else {
+    process.stderr.write(
+      `congling: this should not happen; please report it.\n${error instanceof Error ? error.stack : String(error)}\n`,
+    );
+    process.exitCode = 70;
+  }
+}

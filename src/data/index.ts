@@ -1,0 +1,22 @@
+/** Data: sources → clean → deduplicate → augment, label → check for leaks → split and mix. Every step streams and reports. */
+export { type Augmentation, augmentations, augmentText, type Segmenter } from "./augment/augment-text.ts";
+export { loadSegmenter } from "./augment/segmenter.ts";
+export { builtInSynonyms, parseSynonyms, type Synonyms } from "./augment/synonyms.ts";
+export * from "./clean/index.ts";
+export { type ContaminationOptions, contamination } from "./contamination/contamination.ts";
+export { type DedupeOptions, type DedupeSettings, dedupe } from "./dedupe/dedupe.ts";
+export { type CatalogueEntry, catalogue } from "./fetch/catalogue.ts";
+export { type FetchOptions, fetchDataset } from "./fetch/fetch-dataset.ts";
+export { augment, clean, type FilesOptions, label } from "./file-steps.ts";
+export { cohenKappa, fleissKappa } from "./label/agreement.ts";
+export { type AgreementRow, labelAgreement } from "./label/label-agreement.ts";
+export { type Labeller, type LabelSchema, readSchema } from "./label/schema.ts";
+export { type MixOptions, mix, mixCounts } from "./mix.ts";
+export { type Preview, previewRecord, renderPreview } from "./preview.ts";
+export { reportTable, type StepReport } from "./report.ts";
+export * from "./sources/index.ts";
+export { type SplitOptions, split } from "./split.ts";
+export type { AugmentSettings } from "./steps/augment-task.ts";
+export { outputPaths } from "./steps/output-paths.ts";
+export { readRecords, textOfRecord } from "./steps/read-records.ts";
+export type { InputFile } from "./steps/run-step.ts";
