@@ -1,6 +1,16 @@
 /** The loss of every language-model objective: mean cross-entropy of the tokens that are asked for. */
-import { crossEntropy, linearCrossEntropy, reshape, type Tensor } from "../../engine/index.ts";
+import {
+  cast,
+  crossEntropy,
+  linearCrossEntropy,
+  notEqual,
+  reshape,
+  scalar,
+  sum,
+  type Tensor,
+} from "../../engine/index.ts";
 import type { ForwardInputs, ModelConfig, ModelFamily, ParameterTree } from "../../models/index.ts";
+import { ignored } from "./samples.ts";
 
 /** A family with one of its configurations. */
 export interface Model {
@@ -14,12 +24,22 @@ export interface Model {
  * where nothing is asked
  */
 export function tokenLoss(
-  { family, config }: Model,
+  model: Model,
   parameters: ParameterTree<Tensor>,
   inputs: ForwardInputs,
   targets: Tensor,
 ): Tensor {
-  const hidden = family.forward(config, parameters, inputs).hidden.at(-1)!;
+  const hidden = model.family.forward(model.config, parameters, inputs).hidden.at(-1)!;
+  return hiddenLoss(model, parameters, hidden, targets);
+}
+
+/** The same from hidden states [B, T, C] after the final norm. */
+export function hiddenLoss(
+  { family, config }: Model,
+  parameters: ParameterTree<Tensor>,
+  hidden: Tensor,
+  targets: Tensor,
+): Tensor {
   const flat = reshape(targets, [-1]);
   return targets.builder.scope("loss", () => {
     const rows = reshape(hidden, [-1, hidden.shape.at(-1)!]); // (B·T, C)
@@ -28,3 +48,7 @@ export function tokenLoss(
     return crossEntropy(family.logits(config, parameters, rows), flat);
   });
 }
+
+/** How many tokens are asked for: the weight of a micro-batch among others. */
+export const tokenWeight = (targets: Tensor): Tensor =>
+  sum(cast(notEqual(targets, scalar(targets, ignored)), "float32"));

@@ -1,0 +1,106 @@
+/** What a run costs, worked out before it starts: parameters, arithmetic, memory; and time, measured on a few steps. */
+import { bytesPerElement, elementCount, flattenTree, type TensorSpec } from "../../engine/index.ts";
+import type { ParameterTree } from "../../models/index.ts";
+import { type BatchSource, readBatches } from "../batches.ts";
+import type { Model } from "../objectives/token-loss.ts";
+import type { Trainer } from "../trainer.ts";
+
+export interface ParameterCounts {
+  readonly all: number;
+  /** Rows for tokens and positions, which are looked up, not multiplied. A tied output layer is multiplied. */
+  readonly lookedUp: number;
+  /** All but embeddings and the output layer. */
+  readonly inner: number;
+}
+
+export function countParameters({ family, config }: Model): ParameterCounts {
+  const specs: ParameterTree<TensorSpec> = family.parameters(config);
+  let [all, embeddings, output] = [0, 0, 0];
+  for (const [path, { shape }] of flattenTree<TensorSpec>(specs)) {
+    const count = elementCount(shape as readonly number[]);
+    all += count;
+    if (/embed/.test(path) && path.endsWith(".weight") && shape.length === 2) embeddings += count;
+    if (path === "lm_head.weight") output = count;
+  }
+  const isTied = output === 0;
+  const table = config.vocabulary * config.hidden;
+  return { all, lookedUp: isTied ? embeddings - table : embeddings, inner: all - embeddings - output };
+}
+
+/**
+ * Floating-point operations of one token forward and backward: 6 for each weight that is multiplied, and for attention
+ * 12·L·H·D·T (Chowdhery et al. 2022, PaLM, appendix B; a causal mask is not subtracted).
+ */
+export function flopsPerToken(model: Model, length: number): number {
+  const { layers, heads, headSize } = model.config;
+  const { all, lookedUp } = countParameters(model);
+  return 6 * (all - lookedUp) + 12 * layers * heads * headSize * length;
+}
+
+/** Bytes of parameters and optimizer state, and of the gradients of what is trained. */
+export function stateBytes(trainer: Trainer): { readonly state: number; readonly gradients: number } {
+  const trainable = new Set(trainer.step.trainable.map((path) => `model.${path}`));
+  let [state, gradients] = [0, 0];
+  for (const { name, dtype, shape } of trainer.stateTypes()) {
+    const bytes = elementCount(shape) * bytesPerElement(dtype);
+    state += bytes;
+    if (trainable.has(name)) gradients += bytes;
+  }
+  for (const { dtype, shape } of Object.values(trainer.step.constants)) {
+    state += elementCount(shape) * bytesPerElement(dtype);
+  }
+  return { state, gradients };
+}
+
+export interface Calibration {
+  /** Median of the timed steps. */
+  readonly secondsPerStep: number;
+  readonly steps: number;
+  /** Resident memory of the process after them, in bytes. */
+  readonly residentBytes: number;
+}
+
+/** The first steps claim memory; they are not timed. */
+const warmups = 3;
+const mostSteps = 12;
+const mostSeconds = 6;
+
+/** Times real steps on real data, then puts the trainer back to its start. */
+export async function calibrate(trainer: Trainer, data: BatchSource): Promise<Calibration> {
+  const reader = readBatches(data, undefined, trainer.step.accumulate);
+  const times: number[] = [];
+  const began = performance.now();
+  try {
+    for (let i = 0; i < warmups + mostSteps; i++) {
+      // Preparing the batch belongs to a step.
+      const from = performance.now();
+      const batch = await reader.next();
+      if (batch === undefined) break;
+      await trainer.run(batch.inputs, 0);
+      if (i >= warmups) times.push((performance.now() - from) / 1000);
+      if (times.length >= 3 && performance.now() - began > 1000 * mostSeconds) break;
+    }
+  } finally {
+    await reader.close();
+    trainer.reset();
+  }
+  const sorted = times.sort((a, b) => a - b);
+  return {
+    secondsPerStep: sorted[sorted.length >> 1] ?? Number.NaN,
+    steps: sorted.length,
+    residentBytes: process.memoryUsage.rss(),
+  };
+}
+
+/** "3.14 M", "62.7 G": three digits and a prefix of the SI. */
+export function withPrefix(value: number): string {
+  const prefixes = ["", " k", " M", " G", " T", " P", " E"];
+  const power = value < 1000 ? 0 : Math.min(prefixes.length - 1, Math.floor(Math.log10(value) / 3));
+  return `${Number((value / 1000 ** power).toPrecision(3))}${prefixes[power]}`;
+}
+
+/** "45 s", "12 min", "3.4 h". */
+export function inWords(seconds: number): string {
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}

@@ -1,0 +1,119 @@
+/** Texts for pre-training: what is learned from, what is held out, and how much there is. */
+import type { TextUnit } from "../../data/sources/index.ts";
+import type { Tokenizer } from "../../tokenizers/index.ts";
+import type { TextObjective } from "../objectives/objective.ts";
+import type { Sample } from "../objectives/samples.ts";
+import { checkFiles, isHeldOut, nothingSetAside, readRecords, type SetAside, textOfRecord } from "./records.ts";
+import { createRowStream, type RowStream } from "./row-stream.ts";
+
+export interface TextDataSettings {
+  readonly train: readonly string[];
+  readonly valid: readonly string[];
+  readonly validShare: number;
+  readonly format: string | null;
+  readonly textUnit: TextUnit;
+  readonly shuffleCharacters: number;
+}
+
+export interface TextDataOptions {
+  readonly objective: TextObjective;
+  readonly length: number;
+  readonly packing: boolean;
+  readonly padId: number;
+  readonly seed: number;
+}
+
+export interface TextData {
+  readonly train: RowStream;
+  /** The first rows of one pass over the held-out texts, always the same; none without such texts. */
+  validRows(count: number): Promise<Sample[]>;
+  /** Records that could not be read, so far. */
+  readonly aside: SetAside;
+}
+
+/** Opens the data; nothing is read yet. @throws CongError `NO_DATA` without files */
+export function openTextData(settings: TextDataSettings, options: TextDataOptions): TextData {
+  checkFiles(settings.train, "data.train");
+  const { objective, length, packing, padId, seed } = options;
+  const aside = nothingSetAside();
+  const stream = (items: () => AsyncIterable<string>, seed: number) =>
+    createRowStream<string>({
+      items,
+      sizeOf: (text) => text.length,
+      windowSize: settings.shuffleCharacters,
+      samples: (text, random) => objective(text, random, length),
+      length,
+      packing,
+      padId,
+      seed,
+    });
+  const train = stream(() => textsOf(settings, "train", aside), seed);
+  const hasValid = settings.valid.length > 0 || settings.validShare > 0;
+  return {
+    train,
+    aside,
+    async validRows(count) {
+      if (!hasValid) return [];
+      // One seed for all runs: validation losses of different seeds are of the same rows.
+      const held = stream(() => textsOf(settings, "valid", nothingSetAside()), 0);
+      return firstRows(held, count);
+    },
+  };
+}
+
+/** At most `count` rows of the first pass. */
+export async function firstRows(stream: RowStream, count: number): Promise<Sample[]> {
+  const rows: Sample[] = [];
+  try {
+    for await (const { row, position } of stream.rows()) {
+      if (position[0] > 0 || rows.length === count) break;
+      rows.push(row);
+    }
+  } catch (error) {
+    // A held-out share of a few texts may be empty.
+    if ((error as { readonly code?: unknown }).code !== "NO_DATA") throw error;
+  }
+  return rows;
+}
+
+/** One pass over the texts of a part. */
+export async function* textsOf(
+  { train, valid, validShare, format, textUnit }: TextDataSettings,
+  part: "train" | "valid",
+  aside: SetAside = nothingSetAside(),
+): AsyncGenerator<string> {
+  const hasFiles = valid.length > 0;
+  const files = part === "valid" && hasFiles ? valid : train;
+  for await (const text of readRecords({ files, format, textUnit }, textOfRecord, aside)) {
+    if (hasFiles || isHeldOut(text, validShare) === (part === "valid")) yield text;
+  }
+}
+
+export interface DataSize {
+  readonly texts: number;
+  readonly characters: number;
+  /** Whether that is all; otherwise it is the first window. */
+  readonly isAll: boolean;
+  /** Of a sample of the texts. */
+  readonly tokensPerCharacter: number;
+}
+
+const sampledTexts = 300;
+
+/** Reads up to one window of the data. */
+export async function measureData(settings: TextDataSettings, tokenizer: Tokenizer): Promise<DataSize> {
+  let [texts, characters, sampledTokens, sampledCharacters] = [0, 0, 0, 0];
+  let isAll = true;
+  for await (const text of textsOf(settings, "train")) {
+    if (characters >= settings.shuffleCharacters) {
+      isAll = false;
+      break;
+    }
+    texts++;
+    characters += text.length;
+    if (texts > sampledTexts) continue;
+    sampledCharacters += text.length;
+    sampledTokens += tokenizer.encode(text, { addSpecialTokens: false }).length;
+  }
+  return { texts, characters, isAll, tokensPerCharacter: sampledTokens / Math.max(1, sampledCharacters) };
+}

@@ -1,0 +1,137 @@
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { loadModelParameters } from "../../../src/models/index.ts";
+import { loadTokenizer } from "../../../src/tokenizers/index.ts";
+import { pretrain } from "../../../src/training/runs/pretrain.ts";
+import { pretrainSettings } from "../../../src/training/runs/pretrain-settings.ts";
+import { type Override, resolveSettings } from "../../../src/training/runs/resolve-settings.ts";
+import { readRunConfig } from "../../../src/training/runs/run-folder.ts";
+import { type TinyTexts, tinyTexts } from "../../../src/training/runs/tiny-texts.fixture.ts";
+
+let tiny: TinyTexts;
+beforeAll(async () => {
+  tiny = await tinyTexts();
+});
+afterAll(() => rm(tiny.folder, { recursive: true }));
+
+function settingsOf(name: string, changes: Readonly<Record<string, string | number>> = {}) {
+  const overrides = Object.entries({
+    out: join(tiny.folder, name),
+    tokenizer: tiny.tokenizer,
+    "data.train": tiny.texts,
+    "data.validShare": 0.2,
+    engine: "onnxruntime",
+    threads: 1,
+    layers: 1,
+    hidden: 16,
+    heads: 2,
+    feedForward: 16,
+    length: 24,
+    batch: 2,
+    steps: 8,
+    learningRate: 0.01,
+    "evaluation.rows": 4,
+    ...changes,
+  }).map(([key, value]): Override => [key, String(value)]);
+  return resolveSettings(pretrainSettings, {}, overrides).values;
+}
+
+const silent = { progress: { silent: true } };
+const lossesOf = async (folder: string) =>
+  (await readFile(join(folder, "metrics.jsonl"), "utf8"))
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, number | string>)
+    .map(({ step, loss, validLoss }) => [step, loss, validLoss]);
+
+it.each(["blank-infilling", "causal", "masked"])("trains by %s and leaves a complete run folder", async (name) => {
+  const type = name === "masked" ? "bert" : "glm";
+  const folder = join(tiny.folder, name);
+  const summary = await pretrain(settingsOf(name, { "objective.name": name, type, "evaluation.every": 4 }), silent);
+  expect(summary).toMatchObject({ reason: "done", steps: 8, tokens: 8 * 48 });
+  expect(summary!.validLoss).toBeGreaterThan(0);
+  const names = (await readdir(folder)).map((entry) => entry.replace(/tfevents.*/, "tfevents"));
+  expect(names.sort()).toEqual([
+    "checkpoint-7",
+    "checkpoint-8",
+    "config.yaml",
+    "events.out.tfevents",
+    "metrics.jsonl",
+    "model",
+    "summary.json",
+  ]);
+  const { config } = await loadModelParameters(join(folder, "model"));
+  expect(config).toMatchObject({ layers: 1, hidden: 16, vocabulary: 320 });
+  const tokenizer = await loadTokenizer(join(folder, "model"));
+  expect(tokenizer.decode(tokenizer.encode("明月"))).toBe("明月");
+  expect(await readRunConfig(join(folder, "config.yaml"))).toMatchObject({
+    training: { steps: 8, warmupSteps: 7, batch: 2 },
+    model: { layers: 1, feedForward: 16 },
+  });
+});
+
+it("learns: the loss of four sentences falls", async () => {
+  const settings = settingsOf("learns", { steps: 60, warmupSteps: 3, "objective.name": "causal" });
+  const summary = await pretrain(settings, silent);
+  const [first] = await lossesOf(join(tiny.folder, "learns"));
+  expect(summary!.loss!).toBeLessThan(Number(first![1]) - 1);
+});
+
+it("resumes with identical losses after an interruption", async () => {
+  const changes = { steps: 9, "evaluation.every": 3, "checkpoint.every": 2 };
+  await pretrain(settingsOf("whole", changes), silent);
+  const controller = new AbortController();
+  const folder = join(tiny.folder, "broken");
+  const interrupted = await pretrain(settingsOf("broken", changes), {
+    progress: { stream: { write: (text) => (text.includes("4/9") ? controller.abort() : undefined), isTTY: true } },
+    signal: controller.signal,
+    say: (text) => (text.startsWith("step 3") ? controller.abort() : undefined),
+  });
+  expect(interrupted!.reason).toBe("interrupted");
+  // All settings come from the folder.
+  const { values } = resolveSettings(pretrainSettings, await readRunConfig(join(folder, "config.yaml")));
+  await expect(pretrain(values, silent)).rejects.toThrow(/already holds a run/);
+  const resumed = await pretrain(values, { ...silent, resume: true });
+  expect(resumed!.reason).toBe("done");
+  expect(await lossesOf(folder)).toEqual(await lossesOf(join(tiny.folder, "whole")));
+});
+
+it("stops early and keeps the best model", async () => {
+  const settings = settingsOf("early", {
+    steps: 50,
+    "evaluation.every": 2,
+    patience: 2,
+    learningRate: 0.9,
+    "objective.name": "causal",
+  });
+  const summary = await pretrain(settings, silent);
+  expect(summary!.reason).toBe("stopped early");
+  const losses = (await lossesOf(join(tiny.folder, "early")))
+    .map(([, , loss]) => loss)
+    .filter((loss) => loss !== undefined);
+  expect(summary!.validLoss).toBe(Math.min(...losses.map(Number)));
+  expect(losses.length - losses.map(Number).indexOf(summary!.validLoss!)).toBe(3);
+});
+
+it("prints the plan of a dry run and writes nothing", async () => {
+  const lines: string[] = [];
+  const result = await pretrain(settingsOf("dry", { minutes: 1 }), { dryRun: true, say: (text) => lines.push(text) });
+  expect(result).toBeUndefined();
+  const text = lines.join("\n");
+  for (const part of ["parameters", "FLOP a step", "memory", "on this machine", "sample", "⟦"]) {
+    expect(text).toContain(part);
+  }
+  expect(text).toMatch(/model.keyValueHeads +2 +every head/);
+  await expect(readdir(join(tiny.folder, "dry"))).rejects.toThrow();
+});
+
+it("counts records it cannot read, with file and line", async () => {
+  const bad = join(tiny.folder, "bad.jsonl");
+  await writeFile(bad, `${await readFile(tiny.texts, "utf8")}{"text": 5}\nnot json\n`);
+  const lines: string[] = [];
+  await pretrain(settingsOf("aside", { "data.train": bad, steps: 1 }), { ...silent, say: (text) => lines.push(text) });
+  expect(lines.join("\n")).toMatch(
+    /2 records could not be read[\s\S]*bad.jsonl:41: "text" is a number[\s\S]*:42: not JSON/,
+  );
+});
