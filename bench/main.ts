@@ -2,6 +2,7 @@
 import { CongError } from "../src/support/index.ts";
 import { pick } from "../src/support/suggest.ts";
 import { decodeBenchmark } from "./decode.ts";
+import { dedupeBenchmark } from "./dedupe.ts";
 import { gemm } from "./gemm.ts";
 import { type Benchmark, machine, readOptions, say, table } from "./report.ts";
 import { shakespeare } from "./shakespeare.ts";
@@ -9,6 +10,7 @@ import { tokenizerBenchmark } from "./tokenizer.ts";
 import { trainStepBenchmark } from "./train-step.ts";
 
 const benchmarks: Readonly<Record<string, Benchmark>> = {
+  dedupe: dedupeBenchmark,
   decode: decodeBenchmark,
   gemm,
   shakespeare,

@@ -24,7 +24,8 @@ export interface MixOptions {
   readonly maximumEpochs?: number;
   /** Default 0. */
   readonly seed?: number;
-  readonly progress?: Progress;
+  /** Hears how far the step is. */
+  readonly progress?: Pick<Progress, "update">;
 }
 
 /** How many records each set gives. `sizes` are what the sets have. */

@@ -25,7 +25,8 @@ export interface SplitOptions {
   readonly stratifyBy?: string;
   /** Pack the parts; default false. */
   readonly gzip?: boolean;
-  readonly progress?: Progress;
+  /** Hears how far the step is. */
+  readonly progress?: Pick<Progress, "update">;
 }
 
 /** Writes `PART.jsonl[.gz]` for every part and `split.report.json`. */

@@ -24,8 +24,8 @@ import {
 interface CleanFlags extends ReadFlags, WorkFlags {
   readonly output: string;
   readonly unicode: UnicodeForm;
-  readonly html: boolean;
-  readonly boilerplate: boolean;
+  readonly html?: boolean;
+  readonly boilerplate?: boolean;
   readonly personal: boolean;
   readonly whitespace: boolean;
   readonly simplify?: boolean;
@@ -41,13 +41,17 @@ export function cleanCommand(): Command {
     .requiredOption("-o, --output <FILE>", "cleaned records (JSON lines; .gz packs them)")
     .addOption(new Option("--unicode <FORM>", "Unicode form").choices(["none", "nfc", "nfkc"]).default("nfc"))
     .option("--simplify", "traditional to simplified characters")
-    .addOption(new Option("--quality <PRESET>", "quality rules").choices(["none", "light", "web"]).default("light"))
+    .addOption(
+      new Option("--quality <PRESET>", "quality rules").choices(["none", "light", "answers", "web"]).default("light"),
+    )
     .option("--rule <NAME=VALUE...>", "change a rule of the preset, e.g. minimumCharacters=20")
     .addOption(
       new Option("--language <CODE...>", "keep these languages only").choices(["zh", "en", "ja", "ko", "other"]),
     )
-    .option("--no-html", "leave HTML tags and entities")
-    .option("--no-boilerplate", "leave lines of navigation and copyright")
+    .option("--html", "take out HTML tags and entities; default: of plain texts")
+    .option("--no-html", "leave them")
+    .option("--boilerplate", "take out lines of navigation and copyright; default: of plain texts")
+    .option("--no-boilerplate", "leave them")
     .option("--no-whitespace", "leave spaces and empty lines")
     .option("--no-personal", "do not mask phone, e-mail, identity-card and bank-card numbers")
     .addHelpText(
@@ -64,7 +68,9 @@ Examples:
       const inputs = await inputFiles(files, flags);
       const progress = byteProgress("clean", inputs, flags);
       const settings: CleanSettings = {
-        ...{ unicode, html, boilerplate, whitespace, personal, simplify, quality },
+        ...{ unicode, whitespace, personal, simplify, quality },
+        ...(html === undefined ? {} : { html }),
+        ...(boilerplate === undefined ? {} : { boilerplate }),
         rules: rulesOf(flags.rule ?? []),
         ...(language === undefined ? {} : { languages: language }),
       };

@@ -28,7 +28,7 @@ export function contaminationCommand(): Command {
     .argument("<files...>", "training files, or names of data sets with --registry")
     .requiredOption("--against <FILE...>", "evaluation files")
     .requiredOption("-o, --output <FILE>", "training records that are clean (JSON lines; .gz packs them)")
-    .option("--threshold <J>", "least Jaccard similarity of near duplicates", anyNumber, 0.4)
+    .option("--threshold <J>", "least Jaccard similarity of near duplicates", anyNumber, 0.35)
     .option("--near-minimum <N>", "fewest characters from which texts are compared for likeness", wholeNumber, 100)
     .addHelpText(
       "after",

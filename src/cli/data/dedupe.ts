@@ -30,7 +30,7 @@ export function dedupeCommand(): Command {
     .argument("<files...>", "files, or names of data sets with --registry")
     .requiredOption("-o, --output <FILE>", "records that stay (JSON lines; .gz packs them)")
     .option("--no-near", "exact duplicates only")
-    .option("--threshold <J>", "least Jaccard similarity of near duplicates", anyNumber, 0.4)
+    .option("--threshold <J>", "least Jaccard similarity of near duplicates", anyNumber, 0.35)
     .option("--near-minimum <N>", "fewest characters from which texts are compared for likeness", wholeNumber, 100)
     .option("--by-line", "also remove lines that stood in an earlier text")
     .option("--line-minimum <N>", "fewest characters of such a line", wholeNumber, 12)

@@ -118,22 +118,31 @@ export function anyNumber(text: string): number {
   return value;
 }
 
-/** A progress line over the bytes of the files; packed ones have no known total. */
+/** A progress line that counts bytes and shows megabytes; packed files have no known total. */
 export function byteProgress(
   label: string,
   inputs: readonly InputFile[],
   flags: { readonly quiet?: boolean },
-): Progress {
+): StepProgress {
   const isPacked = inputs.some(({ path }) => path.toLowerCase().endsWith(".gz"));
   const sizes = inputs.map(({ path }) => statSync(path, { throwIfNoEntry: false })?.size ?? 0);
-  const total = sizes.reduce((sum, size) => sum + size, 0);
-  return new Progress({ label, unit: "B", silent: flags.quiet === true, ...(isPacked ? {} : { total }) });
+  const total = megabytes(sizes.reduce((sum, size) => sum + size, 0));
+  const line = new Progress({ label, unit: "MB", silent: flags.quiet === true, ...(isPacked ? {} : { total }) });
+  return { update: (bytes) => line.update(megabytes(bytes)), finish: () => line.finish() };
 }
 
-/** Runs a step under its progress line and prints the report. */
+const megabytes = (bytes: number): number => Math.round(bytes / 1e4) / 100;
+
+/** What steps tell their progress to. */
+export interface StepProgress {
+  update(done: number): void;
+  finish(): void;
+}
+
+/** Runs a step under its progress line and prints the report; `files` are the last lines. */
 export async function report(
-  progress: Progress,
-  flags: WorkFlags | { readonly json?: boolean },
+  progress: StepProgress,
+  flags: { readonly json?: boolean },
   run: () => Promise<StepReport>,
   files = "",
 ): Promise<StepReport> {

@@ -14,9 +14,9 @@ export interface CleanSettings {
   readonly unicode?: UnicodeForm;
   /** Take out control and zero-width characters. Default true. */
   readonly invisible?: boolean;
-  /** Take out HTML tags and decode entities. Default true. */
+  /** Take out HTML tags and decode entities. Default true; false for records that are conversations. */
   readonly html?: boolean;
-  /** Take out lines of navigation, copyright and the like. Default true. */
+  /** Take out lines of navigation, copyright and the like. Default true; false for conversations. */
   readonly boilerplate?: boolean;
   /** Default true. */
   readonly whitespace?: boolean;
@@ -24,7 +24,7 @@ export interface CleanSettings {
   readonly simplify?: boolean;
   /** Mask phone, e-mail, identity-card and bank-card numbers. Default true. */
   readonly personal?: boolean;
-  /** Default "light"; "none" keeps everything that is not empty. */
+  /** Default "light", which is "answers" for conversations; "none" keeps everything that is not empty. */
   readonly quality?: QualityPreset | "none";
   /** Changes to the preset. */
   readonly rules?: Partial<QualityRules>;

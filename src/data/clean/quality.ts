@@ -2,7 +2,8 @@
  * Rules that tell text from what is not worth learning. After Gopher (Rae et al. 2021, appendix A.1.1) and C4 (Raffel et al. 2020,
  * section 2.2), which count words of English; here characters are counted, with a Chinese word taken as 1.6 characters.
  *
- * Two presets: `light` for curated records, which may be as short as a poem or an answer, and `web` for crawled pages.
+ * Presets: `light` for curated texts, which may be as short as a poem; `web` for crawled pages; `answers` for conversations, where "42" or
+ * a page of code is a good answer and only broken or endlessly repeated text is not.
  */
 import { checkRange } from "../../support/index.ts";
 import { characterClass } from "../character-classes.ts";
@@ -51,6 +52,22 @@ export const qualityPresets = {
     maximumEllipsisLines: 0.5,
     maximumTopGram: 0.3,
     maximumRepeatedGrams: 0.5,
+    maximumReplacement: 0.001,
+    minimumSentences: 0,
+  },
+  answers: {
+    minimumCharacters: 1,
+    maximumCharacters: 200_000,
+    minimumLetters: 0,
+    maximumDigits: 1,
+    maximumSymbols: 1,
+    maximumRun: 0.5,
+    maximumRepeatedLines: 0.8,
+    maximumRepeatedLineCharacters: 0.8,
+    maximumBulletLines: 1,
+    maximumEllipsisLines: 1,
+    maximumTopGram: 0.6,
+    maximumRepeatedGrams: 0.8,
     maximumReplacement: 0.001,
     minimumSentences: 0,
   },

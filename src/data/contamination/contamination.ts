@@ -18,7 +18,7 @@ export interface ContaminationOptions
   extends Pick<StepOptions<"contamination">, "inputs" | "output" | "threads" | "partBytes" | "progress"> {
   /** The evaluation sets. */
   readonly against: readonly InputFile[];
-  /** Least similarity of near duplicates; default 0.4, see DedupeSettings. */
+  /** Least similarity of near duplicates; default 0.35, see DedupeSettings. */
   readonly threshold?: number;
   /** Fewest characters for the near-duplicate test; default 100. */
   readonly nearMinimum?: number;
@@ -31,7 +31,7 @@ interface EvaluationText {
 
 /** Evaluation sets are held in memory; training files stream through. */
 export async function contamination(options: ContaminationOptions): Promise<StepReport> {
-  const { against, threshold = 0.4, nearMinimum = 100, ...rest } = options;
+  const { against, threshold = 0.35, nearMinimum = 100, ...rest } = options;
   checkRange("contamination", { threshold }, { min: 0.1, max: 1 });
   checkInteger("contamination", { nearMinimum }, { min: 1 });
   const texts = await readTexts(against);

@@ -23,7 +23,7 @@ export interface DedupeSettings {
   /** Remove near duplicates; default true. */
   readonly near?: boolean;
   /**
-   * Least Jaccard similarity of the shingles (bigrams of Han characters, 4-grams of others) of near duplicates; default 0.4, which a
+   * Least Jaccard similarity of the shingles (bigrams of Han characters, 4-grams of others) of near duplicates; default 0.35, which a
    * text reaches when about a quarter of its Han characters are edited.
    */
   readonly threshold?: number;
@@ -40,7 +40,7 @@ export type DedupeOptions = Pick<StepOptions<"sign">, "inputs" | "output" | "thr
 
 /** Deduplicates files into one. Memory: 16 bytes a kept text, and about 430 more where it is long enough for `near`. */
 export async function dedupe(options: DedupeOptions): Promise<StepReport> {
-  const { near = true, threshold = 0.4, nearMinimum = 100, byLine = false, lineMinimum = 12, ...rest } = options;
+  const { near = true, threshold = 0.35, nearMinimum = 100, byLine = false, lineMinimum = 12, ...rest } = options;
   checkRange("dedupe", { threshold }, { min: 0.1, max: 1 });
   checkInteger("dedupe", { nearMinimum, lineMinimum }, { min: 1 });
   const sink = new DedupeSink(near, threshold);

@@ -21,7 +21,8 @@ export interface FetchOptions {
   readonly folder?: string;
   /** An archive that is there already (an air-gapped machine); its hash is checked all the same. */
   readonly archive?: string;
-  readonly progress?: Progress;
+  /** Hears how far the step is. */
+  readonly progress?: Pick<Progress, "update">;
 }
 
 /** Throws `UNKNOWN_NAME`, `FETCH_FAILED`, `HASH_MISMATCH`, `BAD_TAR`. */
@@ -88,7 +89,7 @@ async function unpack(
   name: string,
   folder: string,
   report: StepReport,
-  progress: Progress | undefined,
+  progress: Pick<Progress, "update"> | undefined,
 ): Promise<void> {
   const writers = new Map<string, RecordWriter>();
   const stream = createReadStream(archive).pipe(createGunzip());

@@ -8,13 +8,18 @@ export async function createCleanTask(
   settings: CleanSettings,
   parse: ParseSettings,
 ): Promise<(batch: Batch) => BatchResult> {
-  const cleaner = await createTextCleaner(settings);
+  const textCleaner = await createTextCleaner(settings);
+  // In conversations tags and short lines are often what the answer is about.
+  const { html = false, boilerplate = false, quality = "light" } = settings;
+  const answerQuality = quality === "light" ? "answers" : quality;
+  const answerCleaner = await createTextCleaner({ ...settings, html, boilerplate, quality: answerQuality });
   const parseBatch = createBatchParser(parse);
   return (batch) => {
     const collector = createCollector(batch, createReport("clean"));
     parseBatch(
       batch,
       (record) => {
+        const cleaner = record.format.name === "text" ? textCleaner : answerCleaner;
         const changes = new Map<string, string>();
         for (const { holder, key } of record.slots) {
           const before = holder[key] as string;

@@ -44,7 +44,8 @@ export interface StepOptions<T extends TaskName> {
   readonly threads?: number;
   /** Input bytes after which a part is finished; default 64 MiB. */
   readonly partBytes?: number;
-  readonly progress?: Progress;
+  /** Hears how far the step is. */
+  readonly progress?: Pick<Progress, "update">;
 }
 
 /**
