@@ -9,6 +9,7 @@ import { type Dim, divideDims, multiplyDims, subtractDims } from "../graph/dims.
 import { sameShape, showShape } from "../graph/shape.ts";
 import { add, mul, sub } from "./binary.ts";
 import { lessOrEqual, or } from "./compare.ts";
+import { composed } from "./composed.ts";
 import { customGradient } from "./custom-gradient.ts";
 import { scalar } from "./emit.ts";
 import { matmul } from "./matmul.ts";
@@ -45,11 +46,10 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
   checkAttention(q, k, v, options);
   const scale = options.scale ?? 1 / Math.sqrt(Number(q.shape[3]));
   const [T, S] = [q.shape[2]!, k.shape[2]!];
-  if (options.causal !== true) return oneBlock(q, k, v, options.bias, scale);
-  if (typeof T !== "number" || typeof S !== "number" || T < 2 * queryBlock || S < T) {
-    return oneBlock(q, k, v, causalBias(q, T, S), scale);
-  }
-  return causalBlocks(q, k, v, scale, T, S);
+  if (options.causal !== true) return withGradient(oneBlock(q, k, v, options.bias, scale), [q, k, v, options.bias]);
+  const inBlocks = typeof T === "number" && typeof S === "number" && T >= 2 * queryBlock && S >= T;
+  const made = inBlocks ? causalBlocks(q, k, v, scale, T, S) : oneBlock(q, k, v, causalBias(q, T, S), scale);
+  return withGradient(named(made, [q, k, v], scale), [q, k, v]);
 }
 
 /** One block of queries against some keys: its result, and the gradients of what it read. */
@@ -87,18 +87,40 @@ function attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | undefined, scale
   };
 }
 
-function oneBlock(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | undefined, scale: number): Tensor {
+/** A result, and from the gradient of it those of what it read. */
+interface Attended {
+  readonly output: Tensor;
+  backward(g: Tensor): readonly Tensor[];
+}
+
+const withGradient = ({ output, backward }: Attended, parameters: readonly (Tensor | undefined)[]): Tensor =>
+  customGradient(
+    [output],
+    parameters.filter((each) => each !== undefined),
+    ([g]) => backward(g!),
+  )[0]!;
+
+/** The same, with a name for backends that have causal attention as one op. */
+const named = ({ output, backward }: Attended, operands: readonly Tensor[], scale: number): Attended => ({
+  output: composed([output], operands, { piece: "causalAttention", scale })[0]!,
+  backward: (g) => composed(backward(g).slice(0, 3), [...operands, g], { piece: "causalAttentionGradient", scale }),
+});
+
+function oneBlock(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | undefined, scale: number): Attended {
   const block = attend(q, k, v, bias, scale);
-  return customGradient([block.output], [q, k, v, ...(bias ? [bias] : [])], ([g]) => {
-    const found = block.backward(g!);
-    return [found.q, found.k, found.v, ...(bias ? [sumTo(found.scores, bias.shape)] : [])];
-  })[0]!;
+  return {
+    output: block.output,
+    backward(g) {
+      const found = block.backward(g);
+      return [found.q, found.k, found.v, ...(bias ? [sumTo(found.scores, bias.shape)] : [])];
+    },
+  };
 }
 
 /** Queries a block: large enough for the matrix products, small enough to skip most of what the mask forbids. */
 const queryBlock = 128;
 
-function causalBlocks(q: Tensor, k: Tensor, v: Tensor, scale: number, T: number, S: number): Tensor {
+function causalBlocks(q: Tensor, k: Tensor, v: Tensor, scale: number, T: number, S: number): Attended {
   const starts = Array.from({ length: Math.ceil(T / queryBlock) }, (_, i) => i * queryBlock);
   const blocks = starts.map((start) => {
     const end = Math.min(start + queryBlock, T);
@@ -111,19 +133,22 @@ function causalBlocks(q: Tensor, k: Tensor, v: Tensor, scale: number, T: number,
     blocks.map((block) => block.output),
     2,
   );
-  return customGradient([output], [q, k, v], ([g]) => {
-    const found = blocks.map((block, i) =>
-      block.backward(slice(g!, 2, starts[i]!, Math.min(starts[i]! + queryBlock, T))),
-    );
-    return [
-      concat(
-        found.map((each) => each.q),
-        2,
-      ),
-      sumOfPrefixes(found.map((each) => each.k)),
-      sumOfPrefixes(found.map((each) => each.v)),
-    ];
-  })[0]!;
+  return {
+    output,
+    backward(g) {
+      const found = blocks.map((block, i) =>
+        block.backward(slice(g, 2, starts[i]!, Math.min(starts[i]! + queryBlock, T))),
+      );
+      return [
+        concat(
+          found.map((each) => each.q),
+          2,
+        ),
+        sumOfPrefixes(found.map((each) => each.k)),
+        sumOfPrefixes(found.map((each) => each.v)),
+      ];
+    },
+  };
 }
 
 /**

@@ -3,6 +3,7 @@ import type { OpDefinition } from "../graph/op.ts";
 import { binaryOps } from "./binary.ts";
 import { cacheAttentionOp, cacheWriteOp } from "./cache.ts";
 import { compareOps } from "./compare.ts";
+import { composedOp } from "./composed.ts";
 import { customGradientOp } from "./custom-gradient.ts";
 import { addAlongAxisOp, gatherOp, scatterAddOp, takeAlongAxisOp, topKIndicesOp } from "./gather.ts";
 import { matmulOp } from "./matmul.ts";
@@ -55,6 +56,7 @@ export const opTable = {
   randomBits: randomBitsOp,
   shiftRight: shiftRightOp,
   customGradient: customGradientOp,
+  composed: composedOp,
   constant: constantOp,
   dimension: dimensionOp,
 } as const;

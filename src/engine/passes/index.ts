@@ -3,6 +3,7 @@ import { bindGraph } from "../graph/bind.ts";
 import type { Bindings } from "../graph/dims.ts";
 import type { Graph } from "../graph/graph.ts";
 import { verify } from "../graph/verify.ts";
+import { type Adopts, adoptComposed } from "./adopt-composed.ts";
 import { mergeCommonSubexpressions } from "./common-subexpressions.ts";
 import { removeDeadCode } from "./dead-code.ts";
 import { foldConstants } from "./fold-constants.ts";
@@ -11,6 +12,7 @@ import { schedule } from "./schedule.ts";
 import { simplify } from "./simplify.ts";
 import { stripCustomGradients } from "./strip-custom-gradients.ts";
 
+export { type Adopts, adoptComposed } from "./adopt-composed.ts";
 export { removeDeadCode } from "./dead-code.ts";
 export { type FusionLimits, fuseElementwise } from "./fuse-elementwise.ts";
 export { fuseMatmulAdd, type MatmulAddLimits } from "./fuse-matmul-add.ts";
@@ -45,17 +47,19 @@ function withBodies(pass: Pass): Pass {
   return { name: pass.name, apply };
 }
 
-/** Binds sizes, removes what is not needed and orders the rest. */
+/** Binds sizes, removes what is not needed and orders the rest. @param adopts pieces a backend has as one op; default none */
 export function optimize(
   graph: Graph,
   bindings: Bindings = {},
   onStep?: (name: string, milliseconds: number) => void,
+  adopts?: Adopts,
 ): Graph {
   const bound = verify(bindGraph(verify(graph, "the model"), bindings), "binding sizes");
   return runPasses(
     bound,
     [
       stripCustomGradients,
+      adoptComposed(adopts),
       removeDeadCode,
       foldConstants,
       mergeCommonSubexpressions,

@@ -18,6 +18,7 @@ import { apiVersion, ortLibrary, type Pointer } from "./c-api.ts";
 import { emitCustomOp } from "./custom-op-code.ts";
 import { type DynamicOp, emitDynamicOp } from "./dynamic-op.ts";
 import { machineMatmulOps } from "./machine-matmul.ts";
+import { trainingAttentionOps } from "./machine-training-attention.ts";
 import { allocate, free, stringArray } from "./memory.ts";
 
 /** The domain that the ops are in. */
@@ -110,7 +111,7 @@ export function customOpName(params: FusedParams, inputs: readonly Shape[]): str
  * are none.
  */
 export function createCustomOps(graph: Graph, given: readonly DynamicOp[] = []): CustomOps | undefined {
-  const ops = [...fusedOps(graph), ...machineMatmulOps(graph), ...given];
+  const ops = [...fusedOps(graph), ...machineMatmulOps(graph), ...trainingAttentionOps(graph), ...given];
   return ops.length === 0 ? undefined : register(ops);
 }
 

@@ -16,6 +16,7 @@ import { checkConstants } from "../check-values.ts";
 import type { Backend } from "../contract.ts";
 import { mostStreams } from "../x64/elementwise.ts";
 import { supportsMachineCode } from "../x64/executable-memory.ts";
+import { supportsVnni } from "../x64/vnni.ts";
 import { storeConstants } from "./constants.ts";
 import { createCustomOps, customDomain } from "./custom-ops.ts";
 import { createExecutable, type OnnxruntimeExecutable } from "./executable.ts";
@@ -23,6 +24,8 @@ import { lowerGraph } from "./lowering.ts";
 import { lowerings } from "./lowerings/index.ts";
 import { machineMatmulLowering, machineMatmulShape, matmulAddLowering } from "./machine-matmul.ts";
 import { planMachineOps } from "./machine-plan.ts";
+import { adoptsAttention, trainingAttentionLowering } from "./machine-training-attention.ts";
+import { holdWeight } from "./packed-weights.ts";
 import { pinOrder } from "./pin-order.ts";
 import { createSession } from "./session.ts";
 
@@ -49,6 +52,8 @@ const withMachineMatmul = {
   ...lowerings,
   matmul: machineMatmulLowering(customDomain, lowerings.matmul),
   matmulAdd: matmulAddLowering(customDomain),
+  causalAttention: trainingAttentionLowering(customDomain),
+  causalAttentionGradient: trainingAttentionLowering(customDomain),
 };
 const addsToMatmul = fuseMatmulAdd({ accepts: (graph, node) => machineMatmulShape(graph, node) !== undefined });
 
@@ -62,6 +67,7 @@ export interface OnnxruntimeBackend extends Backend {
 export function onnxruntimeBackend(options: OnnxruntimeOptions = {}): OnnxruntimeBackend {
   return {
     name: "onnxruntime",
+    holdWeight: (size) => ((options.fuse ?? true) && supportsVnni() ? holdWeight(size) : undefined),
     async compile(model, compileOptions = {}) {
       const { bindings = {}, constants = {}, onStep } = compileOptions;
       const timed = <T>(name: string, work: () => T): T => {
@@ -70,8 +76,8 @@ export function onnxruntimeBackend(options: OnnxruntimeOptions = {}): Onnxruntim
         onStep?.(name, performance.now() - start);
         return result;
       };
-      const optimized = optimize(model, bindings, onStep);
       const fuses = (options.fuse ?? true) && supportsMachineCode();
+      const optimized = optimize(model, bindings, onStep, fuses ? adoptsAttention : undefined);
       const fusion = [fuseElementwise({ mostStreams }), addsToMatmul, removeDeadCode, schedule];
       const graph = runPasses(optimized, [...(fuses ? fusion : []), pinOrder], onStep);
       checkConstants(graph, constants);

@@ -10,11 +10,9 @@ import type { Graph, Node } from "../../graph/graph.ts";
 import type { Shape } from "../../graph/shape.ts";
 import type { MatmulParams } from "../../ops/matmul.ts";
 import { addendLayout } from "../../ops/matmul-add.ts";
-import { type Assembler, gpr, type Label } from "../x64/assembler.ts";
 import { supportsAvx512 } from "../x64/avx512.ts";
 import {
   bases,
-  encodeTable,
   type MatmulShape,
   mostOfBatchB,
   mostParts,
@@ -26,6 +24,7 @@ import {
 import { createRoutines, type Routines } from "../x64/matmul/routines.ts";
 import type { CustomOp } from "./custom-ops.ts";
 import type { Lowering } from "./lowering.ts";
+import { tableOp } from "./machine-table.ts";
 import { allocate, free, type NativeBuffer } from "./memory.ts";
 
 /** Below this many multiplications the calls cost more than they save. */
@@ -115,95 +114,20 @@ interface Shared {
 }
 
 function customOp(shape: MatmulShape, output: readonly number[], { scratch, routines, release }: Shared): CustomOp {
-  const phases = planMatmul(shape).map((parts) => parts.map((entries) => encodeTable(entries, routines.addressOf)));
-  const distances = rowDistances(shape);
-  const count = phases.flat().length;
-  // One block of native memory: for each part where its table starts and ends and its scratch memory; distances; tables.
-  const header = count * partBytes;
-  const memory = allocate(
-    header + distances.byteLength + phases.flat().reduce((sum, table) => sum + table.byteLength, 0),
-  );
-  const start = BigInt(koffi.address(memory.pointer));
-  const shared = BigInt(koffi.address(scratch.pointer));
-  const words = new BigUint64Array(memory.memory, 0, header / 8);
-  new Int32Array(memory.memory, header, distances.length).set(distances);
-  let offset = header + distances.byteLength;
-  let part = 0;
-  const starts = phases.map((tables) => {
-    const first = start + BigInt(part * partBytes);
-    tables.forEach((table, i) => {
-      new BigInt64Array(memory.memory, offset, table.length).set(table);
-      const bounds = [start + BigInt(offset), start + BigInt(offset + table.byteLength)];
-      words.set([...bounds, shared + BigInt(packedBytes + i * scratchBytes)], (part * partBytes) / 8);
-      offset += table.byteLength;
-      part++;
-    });
-    return { parts: first, chunks: tables.length };
-  });
-  const constants = start + BigInt(header);
-  const driver = routines.driverAddress();
-  return {
+  const start = BigInt(koffi.address(scratch.pointer));
+  return tableOp({
     name: opName(shape, output),
-    inputs: shape.addend === undefined ? 2 : 3,
+    tensors: shape.addend === undefined ? ["a", "b", "c"] : ["a", "b", "addend", "c"],
     outputs: 1,
     shape: output,
     // Each element of the addend is read just before the result's is written.
     inPlace: shape.addend === "each" ? [{ input: 2, output: 0 }] : [],
-    emit: (assembler) =>
-      starts.map(({ parts, chunks }) => ({
-        entry: emitPart(assembler, { parts, constants, packed: shared, driver, adds: shape.addend !== undefined }),
-        chunks,
-      })),
-    release() {
-      free(memory);
-      release?.();
-    },
-  };
-}
-
-/** Bytes of what one part needs to know: three words and a spare one. */
-const partBytes = 32;
-
-/** `void part(void **pointers, size_t index)`: hands the driver one part's table and the base pointers of `plan.ts`. */
-function emitPart(
-  assembler: Assembler,
-  addresses: {
-    readonly parts: bigint;
-    readonly constants: bigint;
-    readonly packed: bigint;
-    readonly driver: bigint;
-    readonly adds: boolean;
-  },
-): Label {
-  const { rax, rcx, rdx, rsp, rbp, rsi, rdi, r8 } = gpr;
-  const entry = assembler.label();
-  assembler.align(16);
-  assembler.place(entry);
-  assembler.push(rbp);
-  assembler.move(rbp, rsp);
-  assembler.subtract(rsp, 64);
-  const setBase = (base: keyof typeof bases, from: number) =>
-    assembler.store({ base: rsp, offset: 8 * bases[base] }, from);
-  (addresses.adds ? (["a", "b", "addend", "c"] as const) : (["a", "b", "c"] as const)).forEach((base, i) => {
-    assembler.load(rax, { base: rdi, offset: 8 * i });
-    setBase(base, rax);
+    plan: planMatmul(shape),
+    bases,
+    routines,
+    constants: rowDistances(shape),
+    packed: start,
+    scratch: { start: start + BigInt(packedBytes), bytes: scratchBytes },
+    ...(release === undefined ? {} : { release }),
   });
-  for (const base of ["packed", "constants"] as const) {
-    assembler.moveConstant(rax, addresses[base]);
-    setBase(base, rax);
-  }
-  assembler.multiply(rsi, rsi, partBytes);
-  assembler.moveConstant(rax, addresses.parts);
-  assembler.load(rcx, { base: rax, index: rsi, offset: 16 });
-  setBase("scratch", rcx);
-  assembler.load(rdi, { base: rax, index: rsi });
-  assembler.load(r8, { base: rax, index: rsi, offset: 8 });
-  assembler.move(rsi, r8);
-  assembler.move(rdx, rsp);
-  assembler.moveConstant(rax, addresses.driver);
-  assembler.callRegister(rax);
-  assembler.move(rsp, rbp);
-  assembler.pop(rbp);
-  assembler.ret();
-  return entry;
 }

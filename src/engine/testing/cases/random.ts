@@ -2,6 +2,7 @@
 import { createRandom, normal as hostNormal, randomBits, seedKey, uniform } from "../../../support/random.ts";
 import { hostTensor } from "../../graph/dtype.ts";
 import { mul } from "../../ops/binary.ts";
+import { composed } from "../../ops/composed.ts";
 import { customGradient, reverseGradient, stopGradient } from "../../ops/custom-gradient.ts";
 import { constant, emit, scalar } from "../../ops/emit.ts";
 import { dropout, randomBitsOp, randomNormal, randomSource, randomUniform, shiftRightOp } from "../../ops/random.ts";
@@ -101,6 +102,11 @@ export const sourceOpCases = {
           (dtype) => x.builder.emit(dimensionOp, [], { dim: "batch", dtype })[0]!,
         ),
       { sizes: [{ batch: 3 }, { batch: 1 }], expected: [[3], [3], [3]] },
+    ),
+  ],
+  composed: [
+    opCase("is what it is composed of", { x: normal([3]) }, ({ x }) =>
+      mul(composed([tanh(x)], [x], { piece: "causalAttention", scale: 1 })[0]!, x),
     ),
   ],
   customGradient: [

@@ -10,6 +10,16 @@ import { loops } from "./loops.ts";
 import { quantized } from "./quantized.ts";
 import { tensor } from "./tensor.ts";
 
+/** For ops that no backend should meet. */
+const stripped = (op: string) => (): never => {
+  throw new CongError(
+    "BROKEN_GRAPH",
+    `onnxruntime: ${op} must be stripped before lowering`,
+    {},
+    "compile with the standard passes",
+  );
+};
+
 export const lowerings: { readonly [K in OpName | "fused"]: Lowering } = {
   ...elementwise,
   ...tensor,
@@ -18,12 +28,6 @@ export const lowerings: { readonly [K in OpName | "fused"]: Lowering } = {
   ...quantized,
   ...cache,
   ...fused,
-  customGradient: () => {
-    throw new CongError(
-      "BROKEN_GRAPH",
-      "onnxruntime: customGradient must be stripped before lowering",
-      {},
-      "compile with the standard passes",
-    );
-  },
+  customGradient: stripped("customGradient"),
+  composed: stripped("composed"),
 };

@@ -10,6 +10,7 @@
  * while a block of B, 512 by up to 384 columns, passes by from the L2 cache. A is read where it lies if its rows do not
  * drive each other out of the L1 cache; otherwise each panel is packed just before it is used.
  */
+import type { RowsForm } from "../attention-training/kernels.ts";
 import { entryBytes, lanes, type TileForm, tileRows } from "./kernels.ts";
 
 export interface MatmulShape {
@@ -31,22 +32,28 @@ export interface MatmulShape {
 /** A routine by name, for `kernels.ts` to make and an address to be found. */
 export type Routine =
   | ({ readonly kind: "tile" } & TileForm)
-  | { readonly kind: "packRows" | "packColumns"; readonly width: number; readonly stride: number };
+  | { readonly kind: "packRows" | "packColumns"; readonly width: number; readonly stride: number }
+  | ({ readonly kind: "softmaxRows" | "softmaxGradientRows" } & RowsForm);
 
 export const routineKey = (routine: Routine): string => Object.values(routine).join(" ");
 
 /** Base pointers an entry may refer to. */
 export const bases = { a: 0, b: 1, c: 2, packed: 3, scratch: 4, constants: 5, addend: 6 } as const;
 
-interface Place {
-  readonly base: keyof typeof bases;
+type Base = keyof typeof bases;
+
+interface PlaceOf<B extends string> {
+  readonly base: B;
   /** In bytes. */
   readonly offset: number;
 }
 
-export interface Entry {
+type Place = PlaceOf<Base>;
+
+/** One call of a routine. `B` names the base pointers. */
+export interface Entry<B extends string = Base> {
   readonly routine: Routine;
-  readonly places: readonly Place[];
+  readonly places: readonly PlaceOf<B>[];
   readonly numbers: readonly number[];
 }
 
@@ -92,7 +99,7 @@ export const rowDistances = ({ inner }: MatmulShape): Int32Array =>
   Int32Array.from({ length: lanes }, (_, i) => i * inner * 4);
 
 /** Phases, one after another; of each the parts, in any order; of each the entries, in order. */
-export type Plan = readonly (readonly (readonly Entry[])[])[];
+export type Plan<B extends string = Base> = readonly (readonly (readonly Entry<B>[])[])[];
 
 export const planMatmul = (shape: MatmulShape): Plan => (shape.batch === 1 ? planSingle(shape) : [planBatch(shape)]);
 
@@ -279,8 +286,12 @@ function multiply(
   });
 }
 
-/** The driver's table of a list of entries. */
-export function encodeTable(entries: readonly Entry[], addressOf: (routine: Routine) => bigint): BigInt64Array {
+/** The driver's table of a list of entries; `order` says which of the base pointers is meant. */
+export function encodeTable<B extends string = Base>(
+  entries: readonly Entry<B>[],
+  addressOf: (routine: Routine) => bigint,
+  order: Readonly<Record<B, number>> = bases as Readonly<Record<string, number>>,
+): BigInt64Array {
   const words = new BigInt64Array((entries.length * entryBytes) / 8);
   entries.forEach(({ routine, places, numbers }, i) => {
     const at = i * (entryBytes / 8);
@@ -291,7 +302,7 @@ export function encodeTable(entries: readonly Entry[], addressOf: (routine: Rout
     numbers.forEach((number, j) => {
       words[at + 6 + j] = BigInt(number);
     });
-    words[at + 8] = places.reduce((packed, { base }, j) => packed | (BigInt(bases[base]) << BigInt(8 * j)), 0n);
+    words[at + 8] = places.reduce((packed, { base }, j) => packed | (BigInt(order[base]) << BigInt(8 * j)), 0n);
   });
   return words;
 }

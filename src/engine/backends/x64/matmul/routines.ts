@@ -1,4 +1,5 @@
 /** The routines of `kernels.ts` in executable memory. Strides are part of them, so every program has its own. */
+import { softmaxGradientRows, softmaxRows } from "../attention-training/kernels.ts";
 import { makeExecutable } from "../executable-memory.ts";
 import { driver, packColumns, packRows, tileKernel } from "./kernels.ts";
 import { type Routine, routineKey } from "./plan.ts";
@@ -37,6 +38,10 @@ function codeOf(routine: Routine): Uint8Array {
       return packRows(routine.width, routine.stride);
     case "packColumns":
       return packColumns(routine.width, routine.stride);
+    case "softmaxRows":
+      return softmaxRows(routine);
+    case "softmaxGradientRows":
+      return softmaxGradientRows(routine);
     default:
       return routine satisfies never;
   }
