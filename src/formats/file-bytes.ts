@@ -8,6 +8,7 @@ const largestRead = 2 ** 30;
 /**
  * `length` bytes from `position` on.
  * @param endsEarly makes the error for a file that has fewer, given how many are missing
+ * @param into memory to use, of `length` bytes. Default: fresh
  * @throws CongError `FILE_READ_FAILED`, or that of `endsEarly`
  */
 export async function readExactly(
@@ -16,9 +17,10 @@ export async function readExactly(
   position: number,
   length: number,
   endsEarly: (missing: number) => CongError,
+  into?: Uint8Array,
 ): Promise<Uint8Array> {
   try {
-    const bytes = new Uint8Array(length);
+    const bytes = into ?? new Uint8Array(length);
     for (let offset = 0; offset < length; ) {
       const wanted = Math.min(largestRead, length - offset);
       const { bytesRead } = await handle.read(bytes, offset, wanted, position + offset);

@@ -12,7 +12,7 @@ import { loadTokenizer } from "../tokenizers/index.ts";
 import { checkConfigIds, checkTokenizer } from "./check-parts.ts";
 import { createModel, type Model } from "./model.ts";
 import type { ModelTokenizer } from "./prompts.ts";
-import { quantizeLeaf, spreadQuantized, type WeightType, weightTypes } from "./quantize-parameters.ts";
+import { type LoadedLeaf, quantizeRows, spreadQuantized, type WeightType, weightTypes } from "./quantize-parameters.ts";
 import type { Prefix } from "./session/network.ts";
 
 export interface LoadModelOptions {
@@ -40,7 +40,9 @@ export async function loadModel(folder: string, options: LoadModelOptions = {}):
   const tokenizer = options.tokenizer ?? (await ownTokenizer(folder));
   const adapter = typeof options.adapter === "string" ? await readAdapter(options.adapter) : options.adapter;
   const generation = await readGenerationConfig(folder);
-  const { family, config, parameters } = await loadModelParameters(folder, quantizeLeaf(dtype));
+  const backend = options.backend ?? onnxruntimeBackend(threads === undefined ? {} : { threads });
+  const rows = quantizeRows(dtype, backend);
+  const { family, config, parameters } = await loadModelParameters<LoadedLeaf>(folder, { rows });
   const endIds = idsOf(generation?.eos_token_id) ?? config.endIds;
   checkConfigIds(config, endIds);
   if (tokenizer) checkTokenizer(config, tokenizer);
@@ -50,7 +52,7 @@ export async function loadModel(folder: string, options: LoadModelOptions = {}):
     config,
     parameters: adapter?.kind === "lora" ? attachLora(plain, adapter) : plain,
     prefix: adapter?.kind === "prefix" ? prefixOf(adapter, config) : undefined,
-    backend: options.backend ?? onnxruntimeBackend(threads === undefined ? {} : { threads }),
+    backend,
   };
   return createModel(network, {
     dtype,

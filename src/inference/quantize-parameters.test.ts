@@ -1,6 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { onnxruntimeBackend } from "../engine/backends/onnxruntime/index.ts";
 import { flattenTree, type HostTensor, hostTensor, type Tree } from "../engine/index.ts";
-import { bitsOf, type LoadedLeaf, quantizeLeaf, spreadQuantized } from "./quantize-parameters.ts";
+import { quantizeLinear } from "../nn/index.ts";
+import { createRandom } from "../support/random.ts";
+import { bitsOf, type LoadedLeaf, type QuantizedLeaf, quantizeRows, spreadQuantized } from "./quantize-parameters.ts";
 
 describe("which weights are quantised", () => {
   test.each([
@@ -30,9 +33,10 @@ test("codes and scales take the weight's place beside its bias", () => {
     Array.from({ length: 64 }, (_, i) => Math.sin(i)),
   );
   const bias = hostTensor("float32", [2], [1, 2]);
-  const quantize = quantizeLeaf("int4");
+  const sink = quantizeRows("int4", {})("layers.0.q_proj.weight", [2, 32])!;
+  sink.write(0, weight.data as Float32Array);
   const tree = {
-    layers: [{ q_proj: { weight: quantize("layers.0.q_proj.weight", weight), bias } }],
+    layers: [{ q_proj: { weight: sink.finish(), bias } }],
     norm: { weight: bias },
   } as Tree<LoadedLeaf>;
   const leaves = flattenTree<HostTensor>(spreadQuantized(tree));
@@ -43,3 +47,31 @@ test("codes and scales take the weight's place beside its bias", () => {
     ["norm.weight", [2]],
   ]);
 });
+
+test.each([4, 8] as const)(
+  "rows in pieces give what quantizeLinear gives of the whole, held or plain (%i bits)",
+  (bits) => {
+    const [rows, columns] = [50, 96];
+    const data = createRandom(bits).normalArray(rows * columns, 0, 0.02);
+    data.fill(0, 0, 32); // a block of zeros
+    for (let i = 32; i < 64; i++) data[i]! *= 1e-3; // its scale is subnormal in half precision
+    const weight = { dtype: "float32" as const, shape: [rows, columns], data };
+    const whole = quantizeLinear({ weight }, bits);
+    const path = bits === 4 ? "model.layers.0.mlp.down_proj.weight" : "lm_head.weight";
+    for (const backend of [{}, onnxruntimeBackend()]) {
+      const sink = quantizeRows("int4", backend)(path, [rows, columns])!;
+      for (const [from, to] of [
+        [0, 16],
+        [16, 48],
+        [48, 50],
+      ] as const) {
+        sink.write(from, data.subarray(from * columns, to * columns));
+      }
+      const { codes, scales } = (sink.finish() as QuantizedLeaf).quantized;
+      expect(codes.shape).toEqual(whole.codes.shape);
+      expect(codes.data).toEqual(whole.codes.data);
+      expect(scales.shape).toEqual(whole.scales.shape);
+      expect(scales.data).toEqual(whole.scales.data);
+    }
+  },
+);

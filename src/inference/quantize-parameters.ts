@@ -5,7 +5,8 @@
  * the separately stored experts stay as they are; embedding and output layer of a 4-bit model get 8 bits, because their errors go
  * straight into the probabilities (llama.cpp keeps them above 4 bits as well).
  */
-import type { HostTensor, Tree } from "../engine/index.ts";
+import type { Backend, HostTensor, Tree, WeightHolder, WeightSize } from "../engine/index.ts";
+import type { RowSink } from "../models/index.ts";
 import { quantizeLinear } from "../nn/index.ts";
 
 /** How weights are held and computed with. */
@@ -32,13 +33,45 @@ export function bitsOf(path: string, shape: readonly number[], type: WeightType)
   return type === "int4" ? 4 : 8;
 }
 
-/** For `loadParameters`: quantises what is to be quantised. */
-export function quantizeLeaf(type: WeightType): (path: string, tensor: HostTensor) => LoadedLeaf {
-  return (path, tensor) => {
-    const bits = bitsOf(path, tensor.shape, type);
-    if (bits === undefined) return tensor;
-    const { codes, scales } = quantizeLinear({ weight: tensor }, bits);
-    return { quantized: { codes, scales } };
+/**
+ * For `loadParameters`: quantises what is to be quantised, a few rows at a time. Weights of linear layers go straight into
+ * the order that the backend computes with; embeddings, whose rows are looked up, stay in rows.
+ */
+export function quantizeRows(
+  type: WeightType,
+  backend: Pick<Backend, "holdWeight">,
+): (path: string, shape: readonly number[]) => RowSink<LoadedLeaf> | undefined {
+  return (path, shape) => {
+    const bits = bitsOf(path, shape, type);
+    if (bits === undefined) return undefined;
+    const [rows, columns] = shape as [number, number];
+    const size = { rows, columns, bits };
+    const holder = (embedding.test(path) ? undefined : backend.holdWeight?.(size)) ?? plainHolder(size);
+    return {
+      write(first, values) {
+        const weight: HostTensor = { dtype: "float32", shape: [values.length / columns, columns], data: values };
+        const { codes, scales } = quantizeLinear({ weight }, bits);
+        holder.write(first, codes.data as Uint8Array, scales.data as Float32Array);
+      },
+      finish: () => ({ quantized: holder.finish() }),
+    };
+  };
+}
+
+/** Codes and scales in rows. */
+function plainHolder({ rows, columns, bits }: WeightSize): WeightHolder {
+  const [blocks, blockBytes] = [columns / 32, 4 * bits];
+  const codes = new Uint8Array(rows * blocks * blockBytes);
+  const scales = new Float32Array(rows * blocks);
+  return {
+    write(first, someCodes, someScales) {
+      codes.set(someCodes, first * blocks * blockBytes);
+      scales.set(someScales, first * blocks);
+    },
+    finish: () => ({
+      codes: { dtype: "uint8", shape: [rows, blocks, blockBytes], data: codes },
+      scales: { dtype: "float32", shape: [rows, blocks], data: scales },
+    }),
   };
 }
 

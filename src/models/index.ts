@@ -16,6 +16,6 @@ export type {
   ParameterTree,
 } from "./family.ts";
 export { initParameters } from "./initialize.ts";
-export { type LoadedParameters, loadModelParameters, parametersFrom } from "./load.ts";
+export { type Keep, type LoadedParameters, loadModelParameters, parametersFrom } from "./load.ts";
 export { paddingBias } from "./masks.ts";
 export { familyNamed, familyNames, modelTypes, readModelConfig } from "./registry.ts";

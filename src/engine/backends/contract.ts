@@ -5,6 +5,7 @@
 import type { Bindings } from "../graph/dims.ts";
 import type { HostTensor } from "../graph/dtype.ts";
 import type { Graph } from "../graph/graph.ts";
+import type { WeightHolder, WeightSize } from "./held-weights.ts";
 
 export interface CompileOptions {
   /** Sizes known at compile time. Other named sizes are bound by what each run is fed. */
@@ -18,6 +19,11 @@ export interface CompileOptions {
 export interface Backend {
   readonly name: string;
   compile(graph: Graph, options?: CompileOptions): Promise<Executable>;
+  /**
+   * Memory for a quantised weight in the order in which this backend computes with it, so that no other copy need
+   * exist. Undefined, or absent, where there is no such order: then plain tensors serve as well.
+   */
+  holdWeight?(size: WeightSize): WeightHolder | undefined;
 }
 
 /** A compiled program with its state. Runs happen one after another, in the order they were asked for. */

@@ -55,6 +55,29 @@ export class Safetensors {
     return { name, dtype, shape, data: arrayOf(dtype, await file.readBytes(entry)) };
   }
 
+  /**
+   * Rows `from` up to `to` (of the first axis) of one tensor; reads only their bytes.
+   * @param into memory to use; at least as long as the rows. Default: fresh
+   * @throws CongError `BAD_ARGUMENT` for rows that the tensor does not have, or elements of less than a byte
+   */
+  async readRows(name: string, from: number, to: number, into?: Uint8Array): Promise<SafeTensor> {
+    const { file, entry } = await this.find(name);
+    const { dtype, shape } = entry;
+    const rows = shape[0] ?? 0;
+    const rowBytes = (entry.end - entry.start) / rows;
+    if (!(from >= 0 && from < to && to <= rows) || !Number.isInteger(rowBytes)) {
+      throw new CongError(
+        "BAD_ARGUMENT",
+        `tensor "${name}" [${shape.join(", ")}] of ${dtype} has no rows ${from} to ${to}`,
+        { tensor: name, from, to, shape, dtype },
+        "rows count from 0; the end is not included",
+      );
+    }
+    const length = (to - from) * rowBytes;
+    const bytes = await file.readPart(entry, from * rowBytes, into?.subarray(0, length) ?? new Uint8Array(length));
+    return { name, dtype, shape: [to - from, ...shape.slice(1)], data: arrayOf(dtype, bytes) };
+  }
+
   /** The elements of one tensor as float32; see `tensorToFloat32`. */
   async readAsFloat32(name: string): Promise<Float32Array> {
     return tensorToFloat32(await this.read(name));

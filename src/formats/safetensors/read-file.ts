@@ -9,6 +9,8 @@ export interface OpenSafetensorsFile {
   readonly header: Header;
   /** The bytes of one tensor in a buffer of their own. */
   readBytes(entry: HeaderEntry): Promise<Uint8Array>;
+  /** As many bytes of a tensor as `into` has, from byte `from` of the tensor on; they must lie inside it. */
+  readPart(entry: HeaderEntry, from: number, into: Uint8Array): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
@@ -20,9 +22,14 @@ export async function openSafetensorsFile(path: string): Promise<OpenSafetensors
   try {
     const info = await handle.stat();
     if (!info.isFile()) throw invalid(path, undefined, "not a regular file");
-    const read = (position: number, length: number, tensor?: string) =>
-      readExactly(handle, path, position, length, (missing) =>
-        invalid(path, tensor, `the file ends ${missing} bytes too early`),
+    const read = (position: number, length: number, tensor?: string, into?: Uint8Array) =>
+      readExactly(
+        handle,
+        path,
+        position,
+        length,
+        (missing) => invalid(path, tensor, `the file ends ${missing} bytes too early`),
+        into,
       );
     const first = await read(0, Math.min(lengthBytes, info.size));
     const headerBytes = decodeHeaderLength(first, info.size, path);
@@ -33,6 +40,7 @@ export async function openSafetensorsFile(path: string): Promise<OpenSafetensors
       path,
       header,
       readBytes: (entry) => read(dataStart + entry.start, entry.end - entry.start, entry.name),
+      readPart: (entry, from, into) => read(dataStart + entry.start + from, into.length, entry.name, into),
       close: () => handle.close(),
     };
   } catch (error) {

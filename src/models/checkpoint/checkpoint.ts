@@ -5,6 +5,7 @@
  */
 import type { DType, HostTensor } from "../../engine/index.ts";
 import type { JsonObject } from "../family.ts";
+import type { RowRange } from "./pieces.ts";
 
 /** Dtype and shape of a tensor, before it is read. */
 export interface CheckpointSpec {
@@ -42,6 +43,11 @@ export interface Checkpoint {
   spec(name: string): CheckpointSpec;
   /** One tensor as stored. Quantised weights are dequantised to float32. */
   read(name: string): Promise<HostTensor>;
+  /**
+   * Rows of a matrix (all, unless told which) as stored, in order and in runs of some. A piece is good until the next
+   * is asked for. Absent where tensors are not stored one by one.
+   */
+  pieces?(name: string, rows?: RowRange): AsyncGenerator<HostTensor, void, undefined>;
   /** Codes and scales of a weight that the folder stores quantised; undefined for all others. */
   readQuantized(name: string): Promise<QuantizedRows | undefined>;
   /** Closes all files. May be called twice. */

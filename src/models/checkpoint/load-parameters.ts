@@ -1,5 +1,8 @@
-/** Fills a tree of parameter specs from a checkpoint, one tensor in memory at a time besides those kept. */
-import { flattenTree, type HostTensor, mapTree, type TensorSpec, type Tree } from "../../engine/index.ts";
+/**
+ * Fills a tree of parameter specs from a checkpoint: one tensor in memory at a time besides those kept, or, where the
+ * caller keeps something smaller, some rows of one.
+ */
+import { elementCount, flattenTree, type HostTensor, mapTree, type TensorSpec, type Tree } from "../../engine/index.ts";
 import { CongError } from "../../support/errors.ts";
 import { closest } from "../../support/suggest.ts";
 import type { Checkpoint } from "./checkpoint.ts";
@@ -13,6 +16,16 @@ export interface LoadParametersOptions<Leaf extends object> {
    * Default: the tensor itself, in the dtype of its spec.
    */
   readonly transform?: ((path: string, tensor: HostTensor) => Leaf | Promise<Leaf>) | undefined;
+  /** Asked before a matrix is read: who takes it row by row, in place of `transform`. Default: nobody. */
+  readonly rows?: ((path: string, shape: readonly number[]) => RowSink<Leaf> | undefined) | undefined;
+}
+
+/** Takes a float32 matrix a run of rows at a time, and keeps what it likes. */
+export interface RowSink<Leaf extends object> {
+  /** Rows from `first` on; the array is used again for later rows. */
+  write(first: number, values: Float32Array): void;
+  /** All rows were written. */
+  finish(): Leaf;
 }
 
 /** Buffers that old checkpoints store and models compute. */
@@ -29,14 +42,35 @@ export async function loadParameters<Leaf extends object = HostTensor>(
   specs: Tree<TensorSpec>,
   options: LoadParametersOptions<Leaf> = {},
 ): Promise<Tree<Leaf>> {
-  const { ignored = isRotaryBuffer, transform = (_, tensor) => tensor as unknown as Leaf } = options;
+  const { ignored = isRotaryBuffer, transform = (_, tensor) => tensor as unknown as Leaf, rows } = options;
   const wanted = new Map(flattenTree<TensorSpec>(specs));
   compare(checkpoint, wanted, ignored);
   const loaded = new Map<string, Leaf>();
-  for (const [path, { dtype }] of wanted) {
+  const buffer = reusable();
+  for (const [path, { dtype, shape }] of wanted) {
+    const sink = checkpoint.pieces && dtype === "float32" ? rows?.(path, shape as readonly number[]) : undefined;
+    if (sink !== undefined) {
+      let first = 0;
+      for await (const piece of checkpoint.pieces!(path)) {
+        const { data } = convertFloat(piece, "float32", path, buffer(elementCount(piece.shape)));
+        sink.write(first, data as Float32Array);
+        first += piece.shape[0]!;
+      }
+      loaded.set(path, sink.finish());
+      continue;
+    }
     loaded.set(path, await transform(path, convertFloat(await checkpoint.read(path), dtype, path)));
   }
   return mapTree<TensorSpec, Leaf>(specs, (_, path) => loaded.get(path)!) as Tree<Leaf>;
+}
+
+/** Memory for converted rows, which grows to the largest piece. */
+function reusable(): (length: number) => Float32Array<ArrayBuffer> {
+  let floats = new Float32Array(0);
+  return (length) => {
+    if (floats.length < length) floats = new Float32Array(length);
+    return floats.subarray(0, length);
+  };
 }
 
 function compare(

@@ -63,6 +63,9 @@ function plainCheckpoint(folder: string, config: JsonObject, files: TensorFiles)
       return { dtype: hostDtype(found.dtype, name), shape: found.shape };
     },
     read: async (name) => toHostTensor(await files.read(name)),
+    async *pieces(name, rows) {
+      for await (const piece of files.pieces(name, rows)) yield toHostTensor(piece);
+    },
     readQuantized: async () => undefined,
     close: () => files.close(),
   };

@@ -6,6 +6,7 @@ import { type SafeTensor, type SafeTensorInfo, tensorToFloat32 } from "../../for
 import { CongError } from "../../support/errors.ts";
 import type { JsonObject } from "../family.ts";
 import type { Checkpoint, QuantizedRows } from "./checkpoint.ts";
+import { runsOf } from "./pieces.ts";
 import { inconsistent, type TensorFiles } from "./tensor-files.ts";
 
 const scaleSuffix = "_scale";
@@ -40,6 +41,18 @@ export function dequantized(checkpoint: Checkpoint, files: TensorFiles, config: 
     async read(name) {
       const rows = await readQuantized(name);
       return rows === undefined ? checkpoint.read(name) : dequantizeRows(rows);
+    },
+    async *pieces(name, rows) {
+      if (!quantized.has(name)) {
+        yield* checkpoint.pieces!(name, rows);
+        return;
+      }
+      const { bits, shape, codes, scales } = (await readQuantized(name))!;
+      const width = shape[1];
+      for (const { from, to } of runsOf(rows ?? { from: 0, to: shape[0] }, 4 * width)) {
+        const part = codes.subarray(from * width, to * width);
+        yield dequantizeRows({ bits, shape: [to - from, width], codes: part, scales: scales.subarray(from, to) });
+      }
     },
     readQuantized,
   };

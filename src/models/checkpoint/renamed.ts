@@ -33,6 +33,12 @@ export function renamed(checkpoint: Checkpoint, sources: ReadonlyMap<string, Row
       const whole = await checkpoint.read(tensor);
       return from === undefined ? whole : sliceRows(whole, from, to!);
     },
+    async *pieces(name, rows) {
+      const { tensor, from = 0, to } = find(name);
+      const own = to === undefined ? undefined : { from, to };
+      const wanted = rows === undefined ? own : { from: from + rows.from, to: from + rows.to };
+      yield* checkpoint.pieces!(tensor, wanted);
+    },
     async readQuantized(name) {
       const { tensor, from, to } = find(name);
       const whole = await checkpoint.readQuantized(tensor);

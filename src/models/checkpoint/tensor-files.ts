@@ -14,6 +14,7 @@ import {
 } from "../../formats/index.ts";
 import { CongError } from "../../support/errors.ts";
 import { unknownName } from "../../support/suggest.ts";
+import { piecesOf, type RowRange } from "./pieces.ts";
 
 /** One open weight file. */
 export interface TensorFile {
@@ -22,6 +23,8 @@ export interface TensorFile {
   /** Bytes of the data; in pickles, storages that tensors share count once. */
   readonly storedBytes: number;
   read(name: string): Promise<SafeTensor>;
+  /** Rows of a matrix into given memory; absent where the file cannot be read in parts. */
+  readRows?(name: string, from: number, to: number, into: Uint8Array): Promise<SafeTensor>;
   close(): Promise<void>;
 }
 
@@ -29,6 +32,8 @@ export interface TensorFile {
 export interface TensorFiles {
   readonly tensors: ReadonlyMap<string, SafeTensorInfo>;
   read(name: string): Promise<SafeTensor>;
+  /** A matrix in runs of rows, in order; the memory of one is used again once the next is asked for. */
+  pieces(name: string, rows?: RowRange): AsyncGenerator<SafeTensor, void, undefined>;
   close(): Promise<void>;
 }
 
@@ -145,12 +150,17 @@ function checkTotal(indexPath: string, stated: string | undefined, files: readon
 function collect(files: readonly TensorFile[]): TensorFiles {
   const places = new Map<string, { info: SafeTensorInfo; file: TensorFile }>();
   for (const file of files) for (const info of file.tensors) places.set(info.name, { info, file });
+  const find = (name: string) => {
+    const place = places.get(name);
+    if (place === undefined) throw unknownName("tensor", name, places.keys());
+    return place;
+  };
   return {
     tensors: new Map([...places].map(([name, { info }]) => [name, info])),
-    async read(name) {
-      const place = places.get(name);
-      if (place === undefined) throw unknownName("tensor", name, places.keys());
-      return place.file.read(name);
+    read: async (name) => find(name).file.read(name),
+    pieces(name, rows) {
+      const { file, info } = find(name);
+      return piecesOf(file, info, rows);
     },
     async close() {
       await Promise.all(files.map((file) => file.close()));
@@ -162,7 +172,14 @@ async function openSafetensorsFile(path: string): Promise<TensorFile> {
   const file = await openSafetensors(path);
   const tensors: SafeTensorInfo[] = [];
   for (const name of file.names) tensors.push(await file.info(name));
-  return { path, tensors, storedBytes: bytesOf(tensors), read: (name) => file.read(name), close: () => file.close() };
+  return {
+    path,
+    tensors,
+    storedBytes: bytesOf(tensors),
+    read: (name) => file.read(name),
+    readRows: (name, from, to, into) => file.readRows(name, from, to, into),
+    close: () => file.close(),
+  };
 }
 
 async function openPickleFile(path: string): Promise<TensorFile> {

@@ -4,7 +4,6 @@
  * Taken over are products with constant weights in blocks of 32 whose left operand may be rounded to int8. Their weights
  * are packed once and given to no one else. Products with the same left operand become one op: it is rounded once.
  */
-import koffi from "koffi";
 import type { HostTensor } from "../../graph/dtype.ts";
 import type { Graph, Node } from "../../graph/graph.ts";
 import type { QuantizedMatmulParams } from "../../ops/quantized.ts";
@@ -24,7 +23,7 @@ import { supportsVnni } from "../x64/vnni.ts";
 import { customDomain } from "./custom-ops.ts";
 import { type DynamicOp, type Frame, type FrameCode, mostAxes } from "./dynamic-op.ts";
 import type { Lowering } from "./lowering.ts";
-import { acquireWeights, type PackedWeights } from "./packed-weights.ts";
+import { packedWeights } from "./packed-weights.ts";
 
 export interface QuantizedPlan {
   /** Names of the constants that are packed here, so that onnxruntime need not have them. */
@@ -111,9 +110,7 @@ function onlyPacked(graph: Graph, groupOf: ReadonlyMap<Node, Group>): Set<string
 
 function customOp({ name, rank, columns, members }: Group, constants: Readonly<Record<string, HostTensor>>): DynamicOp {
   const { bits } = members[0]!.node.params as QuantizedMatmulParams;
-  const weights: PackedWeights[] = members.map(({ codes, scales }) =>
-    acquireWeights(constants[codes]!, constants[scales]!, bits),
-  );
+  let weights = members.map(({ codes, scales }) => packedWeights(constants[codes]!, constants[scales]!, bits));
   const leading = Array.from({ length: rank - 1 }, (_, axis) => ({ input: 0, axis }));
   return {
     kind: "dynamic",
@@ -131,9 +128,9 @@ function customOp({ name, rank, columns, members }: Group, constants: Readonly<R
         records: frame.output(members.length),
         rows: frame.word(0),
       };
-      const parts = weights.map(({ layout, buffer }, i) => ({
+      const parts = weights.map(({ layout, address }, i) => ({
         layout,
-        packed: BigInt(koffi.address(buffer.pointer)),
+        packed: address,
         output: frame.output(i),
       }));
       const round = emitRounding(assembler, columns, bits, places);
@@ -145,7 +142,7 @@ function customOp({ name, rank, columns, members }: Group, constants: Readonly<R
       };
     },
     release() {
-      for (const each of weights) each.release();
+      weights = []; // kept until here, because the code has their addresses
     },
   };
 }

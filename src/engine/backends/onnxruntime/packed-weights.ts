@@ -1,54 +1,83 @@
-/** Packed weights in native memory, shared by all programs that are compiled from the same tensors. */
+/** Packed weights, shared by all programs that are compiled from the same tensors. */
+import koffi from "koffi";
+import { CongError } from "../../../support/errors.ts";
 import type { HostTensor } from "../../graph/dtype.ts";
 import type { WeightBits } from "../../ops/quantized.ts";
-import { layoutFor, type PackedLayout, packedBytes, packWeights } from "../x64/quantized/pack.ts";
-import { allocate, free, type NativeBuffer } from "./memory.ts";
+import { HeldTensor, type WeightHolder, type WeightSize } from "../held-weights.ts";
+import {
+  blockInputs,
+  isExactInHalf,
+  layoutFor,
+  type PackedLayout,
+  packedBytes,
+  packRows,
+  unpackCodes,
+  unpackScales,
+} from "../x64/quantized/pack.ts";
 
+/** Weights in the order of the kernels. Whoever uses the address keeps this object. */
 export interface PackedWeights {
   readonly layout: PackedLayout;
-  readonly buffer: NativeBuffer;
-  /** Gives up one use; the memory is freed with the last. */
-  release(): void;
+  readonly bytes: Uint8Array;
+  /** Of the first byte, a multiple of 64; array buffers do not move. */
+  readonly address: bigint;
 }
 
-interface Shared {
-  readonly layout: PackedLayout;
-  readonly buffer: NativeBuffer;
-  readonly scales: HostTensor["data"];
-  users: number;
+/** Packed by the compiler, by the array of codes: there while a program uses them. */
+const known = new WeakMap<HostTensor["data"], { readonly packed: WeakRef<PackedWeights>; readonly scales: object }>();
+/** Held by us from the start, by the tensor of codes. */
+const held = new WeakMap<HostTensor, { readonly packed: PackedWeights; readonly scales: HostTensor }>();
+
+/** The weights behind two constants, packed now unless they are already. They stay while somebody keeps the result. */
+export function packedWeights(codes: HostTensor, scales: HostTensor, bits: WeightBits): PackedWeights {
+  const own = held.get(codes);
+  if (own !== undefined && own.scales === scales && own.packed.layout.bits === bits) return own.packed;
+  const [codeData, scaleData] = [codes.data as Uint8Array, scales.data as Float32Array];
+  const found = known.get(codeData);
+  const shared = found?.scales === scaleData ? found.packed.deref() : undefined;
+  if (shared !== undefined) return shared;
+  const [rows, blocks, bytes] = codes.shape as [number, number, number];
+  const packed = allocate(layoutFor(rows, (blocks * bytes * 8) / bits, bits, scaleData));
+  packRows(packed.layout, 0, codeData, scaleData, packed.bytes);
+  known.set(codeData, { packed: new WeakRef(packed), scales: scaleData });
+  return packed;
 }
 
-/** By the array of codes. An entry is only there while somebody uses it. */
-const known = new WeakMap<HostTensor["data"], Shared>();
-
-export function acquireWeights(codes: HostTensor, scales: HostTensor, bits: WeightBits): PackedWeights {
-  let shared = known.get(codes.data);
-  if (shared === undefined || shared.scales !== scales.data) {
-    shared = pack(codes, scales, bits);
-    known.set(codes.data, shared);
-  }
-  const held = shared;
-  held.users++;
-  let alive = true;
+/** Memory for a weight that arrives some rows at a time; its constants are recognised by `packedWeights`. */
+export function holdWeight({ rows, columns, bits }: WeightSize): WeightHolder {
+  const packed = allocate({ rows, columns, bits, scaleBytes: 2 });
+  const { layout, bytes } = packed;
   return {
-    layout: held.layout,
-    buffer: held.buffer,
-    release() {
-      if (!alive) return;
-      alive = false;
-      if (--held.users > 0) return;
-      if (known.get(codes.data) === held) known.delete(codes.data);
-      free(held.buffer);
+    write(first, codes, scales) {
+      checkExact(scales);
+      packRows(layout, first, codes, scales, bytes);
+    },
+    finish() {
+      const blocks = columns / blockInputs;
+      const codes = new HeldTensor("uint8", [rows, blocks, (blockInputs * bits) / 8], () => unpackCodes(layout, bytes));
+      const scales = new HeldTensor("float32", [rows, blocks], () => unpackScales(layout, bytes));
+      held.set(codes, { packed, scales });
+      return { codes, scales };
     },
   };
 }
 
-function pack(codes: HostTensor, scales: HostTensor, bits: WeightBits): Shared {
-  const [rows, blocks, bytes] = codes.shape as [number, number, number];
-  const factors = scales.data as Float32Array;
-  const layout = layoutFor(rows, (blocks * bytes * 8) / bits, bits, factors);
-  const buffer = allocate(packedBytes(layout));
-  const target = new Uint8Array(buffer.memory, 0, packedBytes(layout)).fill(0);
-  packWeights(layout, codes.data as Uint8Array, factors, target);
-  return { layout, buffer, scales: scales.data, users: 0 };
+const alignment = 64; // bytes of a vector register
+
+function allocate(layout: PackedLayout): PackedWeights {
+  const size = packedBytes(layout);
+  const buffer = new ArrayBuffer(size + alignment); // zeroed by the system, page by page when they are written
+  const start = BigInt(koffi.address(new Uint8Array(buffer)));
+  const shift = Number(-start & BigInt(alignment - 1));
+  return { layout, bytes: new Uint8Array(buffer, shift, size), address: start + BigInt(shift) };
+}
+
+function checkExact(scales: Float32Array): void {
+  if (isExactInHalf(scales)) return;
+  throw new CongError(
+    "BAD_ARGUMENT",
+    "holdWeight: a scale is not exact in half precision",
+    {},
+    "quantise with quantizeLinear, which rounds scales as ggml does",
+  );
 }
