@@ -14,6 +14,14 @@ const verbs: Readonly<Record<string, Verb>> = {
     summary: "prepare text: clean, dedupe, label, split, mix, check …",
     load: async () => (await import("./data.ts")).dataCommand(),
   },
+  tokenizer: {
+    summary: "train tokenizers, and see what they make of text",
+    load: async () => (await import("./tokenizer.ts")).tokenizerCommand(),
+  },
+  pretrain: {
+    summary: "train a language model on text",
+    load: async () => (await import("./pretrain.ts")).pretrainCommand(),
+  },
   chat: { summary: "talk with a model", load: async () => (await import("./chat.ts")).chatCommand() },
   generate: {
     summary: "continue prompts, or answer them",

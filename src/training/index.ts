@@ -21,6 +21,7 @@ export type { Loss } from "./loss-gradients.ts";
 export type { LossScaleOptions } from "./loss-scale.ts";
 export { type MetricsLog, type MetricsRecord, openMetricsLog } from "./metrics-log.ts";
 export * from "./optimizers/index.ts";
+export * from "./runs/index.ts";
 export * from "./schedules/index.ts";
 export { type TrainStep, type TrainStepOptions, trainStep } from "./train-step.ts";
 export { createTrainer, type StepResult, type Trainer } from "./trainer.ts";

@@ -1,12 +1,13 @@
 /** Records of files, one pass after another. What cannot be read is counted, with the first few by place and reason. */
-import type { Conversation } from "../../data/sources/index.ts";
+import type { Conversation } from "../../data/index.ts";
 import {
   BadRecord,
   createBatchParser,
   type ParsedRecord,
   readBatches,
   type TextUnit,
-} from "../../data/sources/index.ts";
+  textOfRecord,
+} from "../../data/index.ts";
 import { CongError } from "../../support/errors.ts";
 
 export interface RecordFiles {
@@ -59,9 +60,9 @@ export async function* readRecords<T>(
   }
 }
 
-/** All texts of a record, a line each. */
-export const textOfRecord: Reader<string> = ({ slots }) =>
-  slots.map(({ holder, key }) => String(holder[key])).join("\n");
+/** One pass over the texts of all files. */
+export const textsOfFiles = (files: RecordFiles, aside: SetAside): AsyncGenerator<string, void> =>
+  readRecords(files, textOfRecord, aside);
 
 /** The conversation of a record. */
 export const conversationOfRecord: Reader<Conversation> = ({ format, value }) => {

@@ -1,9 +1,9 @@
 /** Texts for pre-training: what is learned from, what is held out, and how much there is. */
-import type { TextUnit } from "../../data/sources/index.ts";
+import { type TextUnit, textOfRecord } from "../../data/index.ts";
 import type { Tokenizer } from "../../tokenizers/index.ts";
 import type { TextObjective } from "../objectives/objective.ts";
 import type { Sample } from "../objectives/samples.ts";
-import { checkFiles, isHeldOut, nothingSetAside, readRecords, type SetAside, textOfRecord } from "./records.ts";
+import { checkFiles, isHeldOut, nothingSetAside, readRecords, type SetAside } from "./records.ts";
 import { createRowStream, type RowStream } from "./row-stream.ts";
 
 export interface TextDataSettings {

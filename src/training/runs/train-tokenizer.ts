@@ -1,6 +1,6 @@
 /** Trains a tokenizer for a GLM on text files, and reports what a tokenizer makes of texts. */
 import { mkdir } from "node:fs/promises";
-import type { TextUnit } from "../../data/sources/index.ts";
+import { type TextUnit, textOfRecord } from "../../data/index.ts";
 import {
   type Tokenizer,
   type TrainedBpe,
@@ -8,7 +8,7 @@ import {
   trainByteLevelBpe,
   writeTokenizer,
 } from "../../tokenizers/index.ts";
-import { checkFiles, nothingSetAside, readRecords, type SetAside, textOfRecord } from "./records.ts";
+import { checkFiles, nothingSetAside, readRecords, type SetAside } from "./records.ts";
 
 /** GLM-4's special tokens, with the `<eop>` that ends a blank; in its order. */
 export const glmSpecialTokens: readonly string[] = [

@@ -1,0 +1,23 @@
+/** `congling pretrain`: a language model from text. */
+import type { Command } from "commander";
+import { pretrain, pretrainSettings } from "../training/index.ts";
+import { trainCommand } from "./train-options.ts";
+
+const examples = `
+Examples:
+  congling tokenizer train --data poems.jsonl.gz --vocabulary 8000 --out runs/tokenizer
+  congling pretrain --depth 4 --data poems.jsonl.gz --tokenizer runs/tokenizer --out runs/base --dry-run
+  congling pretrain --depth 4 --data poems.jsonl.gz --tokenizer runs/tokenizer --out runs/base --minutes 10
+  congling pretrain run.yaml --learningRate 1e-3 --optimizer.beta2 0.99
+  congling pretrain --resume runs/base
+`;
+
+export const pretrainCommand = (): Command =>
+  trainCommand({
+    name: "pretrain",
+    summary: "train a language model on text: blank infilling, causal or masked",
+    examples,
+    table: pretrainSettings,
+    defaultOut: "runs/pretrain",
+    run: pretrain,
+  });
