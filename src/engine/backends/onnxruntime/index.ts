@@ -17,7 +17,6 @@ import type { Backend } from "../contract.ts";
 import { mostStreams } from "../x64/elementwise.ts";
 import { supportsMachineCode } from "../x64/executable-memory.ts";
 import { supportsVnni } from "../x64/vnni.ts";
-import { supportsVnni } from "../x64/vnni.ts";
 import { storeConstants } from "./constants.ts";
 import { createCustomOps, customDomain } from "./custom-ops.ts";
 import { createExecutable, type OnnxruntimeExecutable } from "./executable.ts";
@@ -25,7 +24,6 @@ import { lowerGraph } from "./lowering.ts";
 import { lowerings } from "./lowerings/index.ts";
 import { machineMatmulLowering, machineMatmulShape, matmulAddLowering } from "./machine-matmul.ts";
 import { planMachineOps } from "./machine-plan.ts";
-import { holdWeight } from "./packed-weights.ts";
 import { adoptsAttention, trainingAttentionLowering } from "./machine-training-attention.ts";
 import { holdWeight } from "./packed-weights.ts";
 import { pinOrder } from "./pin-order.ts";
@@ -69,7 +67,6 @@ export interface OnnxruntimeBackend extends Backend {
 export function onnxruntimeBackend(options: OnnxruntimeOptions = {}): OnnxruntimeBackend {
   return {
     name: "onnxruntime",
-    holdWeight: (size) => ((options.fuse ?? true) && supportsVnni() ? holdWeight(size) : undefined),
     holdWeight: (size) => ((options.fuse ?? true) && supportsVnni() ? holdWeight(size) : undefined),
     async compile(model, compileOptions = {}) {
       const { bindings = {}, constants = {}, onStep } = compileOptions;
