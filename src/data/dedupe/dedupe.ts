@@ -9,14 +9,17 @@ import {
   encodeLines,
   forEachSigned,
   mainText,
+  type Removal,
   recordBytes,
   removeRecords,
   type SignedRecords,
 } from "../steps/batch-result.ts";
 import { runStep, type Sink, type StepOptions } from "../steps/run-step.ts";
-import { signatureRows } from "./minhash.ts";
+import { fold } from "./fold.ts";
+import { signatureInto, signatureRows } from "./minhash.ts";
 import { NearIndex } from "./near-index.ts";
-import { HashSet } from "./text-hash.ts";
+import { shinglesInto } from "./shingles.ts";
+import { HashSet, type TextHash, textHash } from "./text-hash.ts";
 import { TextSpool } from "./text-spool.ts";
 
 export interface DedupeSettings {
@@ -43,7 +46,7 @@ export async function dedupe(options: DedupeOptions): Promise<StepReport> {
   const { near = true, threshold = 0.35, nearMinimum = 100, byLine = false, lineMinimum = 12, ...rest } = options;
   checkRange("dedupe", { threshold }, { min: 0.1, max: 1 });
   checkInteger("dedupe", { nearMinimum, lineMinimum }, { min: 1 });
-  const sink = new DedupeSink(near, threshold);
+  const sink = new DedupeSink(near, threshold, nearMinimum);
   return runStep({
     ...rest,
     step: "dedupe",
@@ -54,14 +57,31 @@ export async function dedupe(options: DedupeOptions): Promise<StepReport> {
   });
 }
 
-/** A class because it owns the index and its file while the step runs. */
+/** What a text is compared by. */
+interface Fingerprint {
+  readonly hash: TextHash;
+  /** Folded text; empty where it is too short to be like another. */
+  readonly units: Uint16Array;
+  readonly signatures: Uint8Array;
+  /** Where its signature begins. */
+  readonly at: number;
+}
+
+/**
+ * A class because it owns the index and its file while the step runs.
+ *
+ * Everything it remembers comes from texts that were kept, as they were kept: so a resumed run, which has only those to read again,
+ * judges as an uninterrupted one does.
+ */
 export class DedupeSink implements Sink {
   readonly #exact = new HashSet();
   readonly #lines = new HashSet();
   readonly #near: NearIndex | undefined;
   readonly #spool: TextSpool | undefined;
+  readonly #nearMinimum: number;
 
-  constructor(near: boolean, threshold: number) {
+  constructor(near: boolean, threshold: number, nearMinimum: number) {
+    this.#nearMinimum = nearMinimum;
     if (!near) return;
     this.#spool = new TextSpool();
     this.#near = new NearIndex(threshold, this.#spool);
@@ -73,60 +93,96 @@ export class DedupeSink implements Sink {
 
   restore({ signed }: BatchResult): void {
     forEachSigned(signed!, (index, units) => {
-      this.#exact.add(signed!.hashes[2 * index]!, signed!.hashes[2 * index + 1]!);
-      if (units.length > 0) this.#near?.add(units, signed!.signatures, index * signatureRows);
-      this.#repeatedLines(signed!, index);
+      this.#remember(fingerprintOf(signed!, index, units), signed!, index);
     });
   }
 
   accept(result: BatchResult): BatchResult {
     const signed = result.signed!;
     return removeRecords(result, (index, units, report) => {
-      if (!this.#exact.add(signed.hashes[2 * index]!, signed.hashes[2 * index + 1]!))
-        return { reason: "exact duplicate" };
-      const note = this.#nearDuplicate(signed, index, units);
-      if (note !== undefined) return { reason: "near duplicate", note };
+      const own = fingerprintOf(signed, index, units);
+      if (this.#exact.has(...own.hash)) return { reason: "exact duplicate" };
       const repeated = this.#repeatedLines(signed, index);
-      if (repeated.size === 0) return undefined;
+      if (repeated.size === 0) {
+        const removal = this.#nearDuplicate(own);
+        if (removal === undefined) this.#remember(own, signed, index);
+        return removal;
+      }
       const json = new TextDecoder().decode(recordBytes(result, index));
       const shorter = withoutLines(json, repeated);
-      if (shorter === undefined) return { reason: "nothing but repeated lines" };
-      tally(report.changed, "repeated lines removed", {
-        file: result.file,
-        line: signed.lines[index]!,
-        text: mainText(json),
-      });
+      if (shorter === undefined) return { reason: "little but repeated lines" };
+      const print = this.#fingerprint(shorter.text);
+      if (this.#exact.has(...print.hash)) return { reason: "exact duplicate" };
+      const removal = this.#nearDuplicate(print);
+      if (removal !== undefined) return removal;
+      this.#remember(print, signed, index);
+      const place = { file: result.file, line: signed.lines[index]! };
+      tally(report.changed, "repeated lines removed", { ...place, text: mainText(json) });
       report.figures["repeated lines"] = (report.figures["repeated lines"] ?? 0) + repeated.size;
-      return shorter;
+      return shorter.bytes;
     });
   }
 
-  /** What a text is a near duplicate of; when of none, it goes into the index. */
-  #nearDuplicate(signed: SignedRecords, index: number, units: Uint16Array): string | undefined {
-    if (this.#near === undefined || units.length === 0) return undefined;
-    const match = this.#near.find(units, signed.signatures, index * signatureRows);
-    if (match === undefined) {
-      this.#near.add(units, signed.signatures, index * signatureRows);
-      return undefined;
-    }
-    const start = this.#spool!.read(match.id).subarray(0, 60);
-    return `${Math.round(100 * match.similarity)} % like ${excerpt(String.fromCharCode(...start), 40)}`;
+  #remember(print: Fingerprint, signed: SignedRecords, index: number): void {
+    this.#exact.add(...print.hash);
+    if (print.units.length > 0) this.#near?.add(print.units, print.signatures, print.at);
+    forEachLine(signed, index, (low, high) => void this.#lines.add(low, high));
   }
 
-  /** Numbers of the lines of a record that stood before; the others are remembered. */
-  #repeatedLines({ lineHashes, lineNumbers, lineEnds }: SignedRecords, index: number): Set<number> {
+  #nearDuplicate({ units, signatures, at }: Fingerprint): Removal | undefined {
+    const match = units.length === 0 ? undefined : this.#near?.find(units, signatures, at);
+    if (match === undefined) return undefined;
+    const start = excerpt(String.fromCharCode(...this.#spool!.read(match.id).subarray(0, 60)), 40);
+    return { reason: "near duplicate", note: `${Math.round(100 * match.similarity)} % like ${start}` };
+  }
+
+  /** Numbers of the lines of a record that stood before, in a kept text or further up in this one. */
+  #repeatedLines(signed: SignedRecords, index: number): Set<number> {
     const repeated = new Set<number>();
-    for (let i = index === 0 ? 0 : lineEnds[index - 1]!; i < lineEnds[index]!; i++) {
-      if (!this.#lines.add(lineHashes[2 * i]!, lineHashes[2 * i + 1]!)) repeated.add(lineNumbers[i]!);
-    }
+    const own = new Set<string>();
+    forEachLine(signed, index, (low, high, number) => {
+      const key = `${low}/${high}`;
+      if (own.has(key) || this.#lines.has(low, high)) repeated.add(number);
+      own.add(key);
+    });
     return repeated;
+  }
+
+  /** The same as the threads make, for a text that was changed here. */
+  #fingerprint(text: string): Fingerprint {
+    const spaced = fold(text, "spacing");
+    const loose = fold(text, "loose");
+    const signatures = new Uint8Array(signatureRows);
+    const shingles = new Uint32Array(loose.length);
+    const count = shinglesInto(loose, 0, loose.length, shingles);
+    const isLong = this.#near !== undefined && loose.length >= this.#nearMinimum && count > 0;
+    if (isLong) signatureInto(shingles, count, signatures, 0);
+    return { hash: textHash(spaced, 0, spaced.length), units: isLong ? loose : new Uint16Array(0), signatures, at: 0 };
   }
 }
 
-/** The record without these lines of its text, or undefined when nothing is left. */
-function withoutLines(json: string, repeated: ReadonlySet<number>): Uint8Array | undefined {
+function fingerprintOf({ hashes, signatures }: SignedRecords, index: number, units: Uint16Array): Fingerprint {
+  return { hash: [hashes[2 * index]!, hashes[2 * index + 1]!], units, signatures, at: index * signatureRows };
+}
+
+function forEachLine(
+  { lineHashes, lineNumbers, lineEnds }: SignedRecords,
+  index: number,
+  visit: (low: number, high: number, number: number) => void,
+): void {
+  for (let i = index === 0 ? 0 : lineEnds[index - 1]!; i < lineEnds[index]!; i++) {
+    visit(lineHashes[2 * i]!, lineHashes[2 * i + 1]!, lineNumbers[i]!);
+  }
+}
+
+/** Least share of a text that must be left beside its repeated lines; less is a page's frame without its content. A guess. */
+const leastLeft = 0.2;
+
+/** The record without these lines of its text, or undefined when hardly anything is left. */
+function withoutLines(json: string, repeated: ReadonlySet<number>): { text: string; bytes: Uint8Array } | undefined {
   const record = JSON.parse(json) as { text: string };
   const lines = record.text.split("\n").filter((_, number) => !repeated.has(number));
   const text = lines.join("\n").trim();
-  return text === "" ? undefined : encodeLines([JSON.stringify({ ...record, text })]);
+  if (text.length < leastLeft * record.text.length) return undefined;
+  return { text, bytes: encodeLines([JSON.stringify({ ...record, text })]) };
 }

@@ -63,7 +63,7 @@ export async function createSignTask(
           }
         }
         unitEnds[count] = unitCount;
-        if (byLine && record.format.name === "text" && text.includes("\n")) {
+        if (byLine && record.format.name === "text") {
           text.split("\n").forEach((line, number) => {
             const lineLength = foldInto(line, "spacing", folded);
             if (lineLength < lineMinimum) return;
