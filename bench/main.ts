@@ -4,6 +4,7 @@ import { pick } from "../src/support/suggest.ts";
 import { decodeBenchmark } from "./decode.ts";
 import { dedupeBenchmark } from "./dedupe.ts";
 import { gemm } from "./gemm.ts";
+import { newsBenchmark } from "./news.ts";
 import { type Benchmark, machine, readOptions, say, table } from "./report.ts";
 import { shakespeare } from "./shakespeare.ts";
 import { tokenizerBenchmark } from "./tokenizer.ts";
@@ -13,6 +14,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   dedupe: dedupeBenchmark,
   decode: decodeBenchmark,
   gemm,
+  news: newsBenchmark,
   shakespeare,
   tokenizer: tokenizerBenchmark,
   "train-step": trainStepBenchmark,
