@@ -23,9 +23,16 @@ export interface PoemTokenizer {
   readonly userId: number;
 }
 
-/** Trains the tokenizer on the poems themselves; most common characters become one token. */
+/**
+ * In classical Chinese a character is a word, so words end after every character and mark; merges then only put the bytes
+ * of a character together. GLM-4's own pattern would join a comma with the character after it, and a line of verse with
+ * the next; the small model then learns a character several times over.
+ */
+const pattern = "\\p{Han}|\\p{P}|[^\\p{Han}\\p{P}]+";
+
+/** Trains the tokenizer on the poems themselves; a character that is not rare becomes one token. */
 export async function trainPoemTokenizer(texts: readonly string[], vocabularySize: number): Promise<PoemTokenizer> {
-  const trained = await trainByteLevelBpe(texts, { vocabularySize, specialTokens });
+  const trained = await trainByteLevelBpe(texts, { vocabularySize, specialTokens, pattern });
   const tokenizer = tokenizerOf(trained);
   const id = (token: string) => tokenizer.specialTokens.get(token)!;
   return {

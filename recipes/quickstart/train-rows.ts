@@ -1,7 +1,7 @@
 /** One training run of the quick start: rows of one shape in, a loss, trained parameters out. */
 import type { Backend, HostTensor, MapTree, Tensor, Tree } from "../../src/engine/index.ts";
 import type { ForwardInputs, ParameterTree } from "../../src/models/index.ts";
-import { createOptimizer, createTrainer, train, trainStep } from "../../src/training/index.ts";
+import { createOptimizer, createTrainer, type OptimizerConfig, train, trainStep } from "../../src/training/index.ts";
 import { type Sample, sampleTensors } from "../../src/training/objectives/samples.ts";
 import { type Model, tokenLoss } from "../../src/training/objectives/token-loss.ts";
 
@@ -23,6 +23,8 @@ export interface RowTraining<P extends Tree<HostTensor>> {
   readonly batch: number;
   readonly steps: number;
   readonly learningRate: number;
+  /** Default AdamW. */
+  readonly optimizer?: OptimizerConfig;
   /** Folder for metrics and checkpoints. */
   readonly folder: string;
   readonly seed: number;
@@ -36,7 +38,7 @@ export interface RowTrainingResult<P> {
   readonly tokensPerSecond: number;
 }
 
-/** Trains with AdamW, a short warm-up and a cosine to a tenth of the rate. */
+/** Trains with a short warm-up and a cosine to a tenth of the rate. */
 export async function trainRows<P extends Tree<HostTensor>>(options: RowTraining<P>): Promise<RowTrainingResult<P>> {
   const { backend, model, batch, length, steps, learningRate, rows } = options;
   const began = performance.now();
@@ -48,7 +50,7 @@ export async function trainRows<P extends Tree<HostTensor>>(options: RowTraining
       const targets = builder.input("targets", "int64", [batch, length]);
       return { loss: tokenLoss(model, tree, { ids, ...(prefix === undefined ? {} : { prefix }) }, targets) };
     },
-    optimizer: createOptimizer({ name: "adamw", beta2: 0.95, weightDecay: 0.1 }),
+    optimizer: createOptimizer(options.optimizer ?? { name: "adamw", beta2: 0.95, weightDecay: 0.1 }),
     frozen: options.frozen ?? (() => false),
     seed: options.seed,
   });
