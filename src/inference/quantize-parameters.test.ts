@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { onnxruntimeBackend } from "../engine/backends/onnxruntime/index.ts";
 import { flattenTree, type HostTensor, hostTensor, type Tree } from "../engine/index.ts";
+import { convertFloat } from "../models/index.ts";
 import { quantizeLinear } from "../nn/index.ts";
 import { createRandom } from "../support/random.ts";
 import { bitsOf, type LoadedLeaf, type QuantizedLeaf, quantizeRows, spreadQuantized } from "./quantize-parameters.ts";
@@ -34,7 +35,7 @@ test("codes and scales take the weight's place beside its bias", () => {
   );
   const bias = hostTensor("float32", [2], [1, 2]);
   const sink = quantizeRows("int4", {})("layers.0.q_proj.weight", [2, 32])!;
-  sink.write(0, weight.data as Float32Array);
+  sink.write(0, weight);
   const tree = {
     layers: [{ q_proj: { weight: sink.finish(), bias } }],
     norm: { weight: bias },
@@ -48,24 +49,44 @@ test("codes and scales take the weight's place beside its bias", () => {
   ]);
 });
 
-test.each([4, 8] as const)(
-  "rows in pieces give what quantizeLinear gives of the whole, held or plain (%i bits)",
-  (bits) => {
-    const [rows, columns] = [50, 96];
-    const data = createRandom(bits).normalArray(rows * columns, 0, 0.02);
-    data.fill(0, 0, 32); // a block of zeros
-    for (let i = 32; i < 64; i++) data[i]! *= 1e-3; // its scale is subnormal in half precision
-    const weight = { dtype: "float32" as const, shape: [rows, columns], data };
-    const whole = quantizeLinear({ weight }, bits);
-    const path = bits === 4 ? "model.layers.0.mlp.down_proj.weight" : "lm_head.weight";
+/** Normal numbers, a block of zeros, one with a tiny scale, and coarse ones: ties of magnitude and of rounding. */
+function trickyWeight(rows: number, columns: number): HostTensor {
+  const random = createRandom(rows);
+  const data = random.normalArray(rows * columns, 0, 0.02);
+  data.fill(0, 0, 32);
+  for (let i = 32; i < 64; i++) data[i]! *= 1e-3; // its scale is subnormal in half precision
+  for (let i = 64; i < data.length / 2; i++) data[i] = (random.integer(255) - 127) / 2;
+  for (let i = 64; i < data.length / 4; i += 32) data[i + random.integer(32)] = random.integer(2) * 127 - 63.5;
+  data[96] = -0;
+  return { dtype: "float32", shape: [rows, columns], data };
+}
+
+const paths = {
+  "four bits": ["model.layers.0.mlp.down_proj.weight", 4],
+  "eight bits": ["lm_head.weight", 8],
+  "looked-up rows": ["model.embed_tokens.weight", 8],
+} as const;
+
+test.each(
+  Object.keys(paths).flatMap((name) =>
+    (["float32", "float16", "bfloat16"] as const).map((dtype) => [name as keyof typeof paths, dtype] as const),
+  ),
+)(
+  "%s from %s in pieces are what quantizeLinear makes of the whole, with a backend's own order or without",
+  (name, dtype) => {
+    const [rows, columns] = [50, 160];
+    const [path, bits] = paths[name];
+    const weight = convertFloat(trickyWeight(rows, columns), dtype, "weight");
+    const whole = quantizeLinear({ weight: convertFloat(weight, "float32", "weight") }, bits);
     for (const backend of [{}, onnxruntimeBackend()]) {
       const sink = quantizeRows("int4", backend)(path, [rows, columns])!;
       for (const [from, to] of [
         [0, 16],
-        [16, 48],
-        [48, 50],
+        [16, 45],
+        [45, 50],
       ] as const) {
-        sink.write(from, data.subarray(from * columns, to * columns));
+        const data = weight.data.slice(from * columns, to * columns) as Float32Array;
+        sink.write(from, { dtype, shape: [to - from, columns], data });
       }
       const { codes, scales } = (sink.finish() as QuantizedLeaf).quantized;
       expect(codes.shape).toEqual(whole.codes.shape);

@@ -6,7 +6,7 @@
  * straight into the probabilities (llama.cpp keeps them above 4 bits as well).
  */
 import type { Backend, HostTensor, Tree, WeightHolder, WeightSize } from "../engine/index.ts";
-import type { RowSink } from "../models/index.ts";
+import { convertFloat, type RowSink } from "../models/index.ts";
 import { quantizeLinear } from "../nn/index.ts";
 
 /** How weights are held and computed with. */
@@ -45,16 +45,9 @@ export function quantizeRows(
     const bits = bitsOf(path, shape, type);
     if (bits === undefined) return undefined;
     const [rows, columns] = shape as [number, number];
-    const size = { rows, columns, bits };
-    const holder = (embedding.test(path) ? undefined : backend.holdWeight?.(size)) ?? plainHolder(size);
-    return {
-      write(first, values) {
-        const weight: HostTensor = { dtype: "float32", shape: [values.length / columns, columns], data: values };
-        const { codes, scales } = quantizeLinear({ weight }, bits);
-        holder.write(first, codes.data as Uint8Array, scales.data as Float32Array);
-      },
-      finish: () => ({ quantized: holder.finish() }),
-    };
+    const size = { rows, columns, bits, lookedUp: embedding.test(path) };
+    const holder = backend.holdWeight?.(size) ?? plainHolder(size);
+    return { write: holder.write, finish: () => ({ quantized: holder.finish() }) };
   };
 }
 
@@ -64,9 +57,10 @@ function plainHolder({ rows, columns, bits }: WeightSize): WeightHolder {
   const codes = new Uint8Array(rows * blocks * blockBytes);
   const scales = new Float32Array(rows * blocks);
   return {
-    write(first, someCodes, someScales) {
-      codes.set(someCodes, first * blocks * blockBytes);
-      scales.set(someScales, first * blocks);
+    write(first, values) {
+      const some = quantizeLinear({ weight: convertFloat(values, "float32", "weight") }, bits);
+      codes.set(some.codes.data as Uint8Array, first * blocks * blockBytes);
+      scales.set(some.scales.data as Float32Array, first * blocks);
     },
     finish: () => ({
       codes: { dtype: "uint8", shape: [rows, blocks, blockBytes], data: codes },

@@ -12,16 +12,17 @@ export interface WeightSize {
   /** Inputs, a multiple of 32. */
   readonly columns: number;
   readonly bits: WeightBits;
+  /** Its rows are looked up one by one, so they must lie apart; 8 bits only. Default false. */
+  readonly lookedUp?: boolean;
 }
 
 /** A weight that is being taken over, some rows at a time. */
 export interface WeightHolder {
   /**
-   * Rows from `first` on, as `quantizedMatmul` takes them; the arrays may be used again afterwards.
-   * @param codes [n, columns/32, 32 · bits / 8]
-   * @param scales [n, columns/32], exact in half precision
+   * Rounds rows from `first` on as ggml does for q4_0 or q8_0; the array may be used again afterwards.
+   * @param values [n, columns], float32, float16 or bfloat16
    */
-  write(first: number, codes: Uint8Array, scales: Float32Array): void;
+  write(first: number, values: HostTensor): void;
   /** Constants for `compile`, of this backend or any other. Ends the writing; rows never written are zero. */
   finish(): { readonly codes: HostTensor; readonly scales: HostTensor };
 }

@@ -2,12 +2,7 @@
 import type { DType, HostTensor } from "../../engine/index.ts";
 import { type SafeArray, type SafeDtype, type SafeTensor, tensorToFloat32 } from "../../formats/index.ts";
 import { CongError } from "../../support/errors.ts";
-import {
-  bfloat16ToFloat32,
-  float16ToFloat32,
-  float32ToBfloat16,
-  float32ToFloat16,
-} from "../../support/half-precision.ts";
+import { float32ToBfloat16, float32ToFloat16 } from "../../support/half-precision.ts";
 
 const sameBytes: Partial<Record<SafeDtype, DType>> = {
   F32: "float32",
@@ -67,15 +62,9 @@ export const toSafeTensor = (name: string, { dtype, shape, data }: HostTensor): 
 /**
  * A tensor in another floating-point type: wider is exact, narrower rounds to nearest, ties to even. The same type
  * returns the tensor itself.
- * @param into memory for halves that are widened. Default: fresh
  * @throws CongError `DTYPE_MISMATCH` for anything but floats
  */
-export function convertFloat(
-  tensor: HostTensor,
-  dtype: DType,
-  name: string,
-  into?: Float32Array<ArrayBuffer>,
-): HostTensor {
+export function convertFloat(tensor: HostTensor, dtype: DType, name: string): HostTensor {
   if (tensor.dtype === dtype) return tensor;
   const floats: readonly DType[] = ["float32", "float16", "bfloat16"];
   if (!floats.includes(tensor.dtype) || !floats.includes(dtype)) {
@@ -85,10 +74,6 @@ export function convertFloat(
       { tensor: name, got: tensor.dtype, wanted: dtype },
       "only floating-point tensors are converted; is this the model the configuration describes?",
     );
-  }
-  if (into !== undefined && dtype === "float32") {
-    const widen = tensor.dtype === "float16" ? float16ToFloat32 : bfloat16ToFloat32;
-    return { dtype, shape: tensor.shape, data: widen(tensor.data as Uint16Array, into) };
   }
   const wide = tensorToFloat32(toSafeTensor(name, tensor));
   if (dtype === "float32") return { dtype, shape: tensor.shape, data: wide };

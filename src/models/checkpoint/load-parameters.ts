@@ -2,7 +2,7 @@
  * Fills a tree of parameter specs from a checkpoint: one tensor in memory at a time besides those kept, or, where the
  * caller keeps something smaller, some rows of one.
  */
-import { elementCount, flattenTree, type HostTensor, mapTree, type TensorSpec, type Tree } from "../../engine/index.ts";
+import { flattenTree, type HostTensor, isFloat, mapTree, type TensorSpec, type Tree } from "../../engine/index.ts";
 import { CongError } from "../../support/errors.ts";
 import { closest } from "../../support/suggest.ts";
 import type { Checkpoint } from "./checkpoint.ts";
@@ -20,10 +20,10 @@ export interface LoadParametersOptions<Leaf extends object> {
   readonly rows?: ((path: string, shape: readonly number[]) => RowSink<Leaf> | undefined) | undefined;
 }
 
-/** Takes a float32 matrix a run of rows at a time, and keeps what it likes. */
+/** Takes a matrix a run of rows at a time, and keeps what it likes. */
 export interface RowSink<Leaf extends object> {
-  /** Rows from `first` on; the array is used again for later rows. */
-  write(first: number, values: Float32Array): void;
+  /** Rows from `first` on, in the floating-point type they are stored in; the array is used again for later rows. */
+  write(first: number, values: HostTensor): void;
   /** All rows were written. */
   finish(): Leaf;
 }
@@ -46,14 +46,12 @@ export async function loadParameters<Leaf extends object = HostTensor>(
   const wanted = new Map(flattenTree<TensorSpec>(specs));
   compare(checkpoint, wanted, ignored);
   const loaded = new Map<string, Leaf>();
-  const buffer = reusable();
   for (const [path, { dtype, shape }] of wanted) {
     const sink = checkpoint.pieces && dtype === "float32" ? rows?.(path, shape as readonly number[]) : undefined;
     if (sink !== undefined) {
       let first = 0;
       for await (const piece of checkpoint.pieces!(path)) {
-        const { data } = convertFloat(piece, "float32", path, buffer(elementCount(piece.shape)));
-        sink.write(first, data as Float32Array);
+        sink.write(first, isFloat(piece.dtype) ? piece : convertFloat(piece, dtype, path));
         first += piece.shape[0]!;
       }
       loaded.set(path, sink.finish());
@@ -62,15 +60,6 @@ export async function loadParameters<Leaf extends object = HostTensor>(
     loaded.set(path, await transform(path, convertFloat(await checkpoint.read(path), dtype, path)));
   }
   return mapTree<TensorSpec, Leaf>(specs, (_, path) => loaded.get(path)!) as Tree<Leaf>;
-}
-
-/** Memory for converted rows, which grows to the largest piece. */
-function reusable(): (length: number) => Float32Array<ArrayBuffer> {
-  let floats = new Float32Array(0);
-  return (length) => {
-    if (floats.length < length) floats = new Float32Array(length);
-    return floats.subarray(0, length);
-  };
 }
 
 function compare(

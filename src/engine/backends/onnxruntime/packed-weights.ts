@@ -1,16 +1,18 @@
 /** Packed weights, shared by all programs that are compiled from the same tensors. */
 import koffi from "koffi";
-import { CongError } from "../../../support/errors.ts";
 import type { HostTensor } from "../../graph/dtype.ts";
 import type { WeightBits } from "../../ops/quantized.ts";
 import { HeldTensor, type WeightHolder, type WeightSize } from "../held-weights.ts";
+import type { EncodedFrom } from "../x64/quantized/encode.ts";
+import { encodeRows } from "../x64/quantized/encoder.ts";
 import {
   blockInputs,
-  isExactInHalf,
   layoutFor,
   type PackedLayout,
   packedBytes,
   packRows,
+  panelBytes,
+  scalesOffset,
   unpackCodes,
   unpackScales,
 } from "../x64/quantized/pack.ts";
@@ -44,16 +46,21 @@ export function packedWeights(codes: HostTensor, scales: HostTensor, bits: Weigh
 }
 
 /** Memory for a weight that arrives some rows at a time; its constants are recognised by `packedWeights`. */
-export function holdWeight({ rows, columns, bits }: WeightSize): WeightHolder {
+export function holdWeight({ rows, columns, bits, lookedUp }: WeightSize): WeightHolder {
+  const blocks = columns / blockInputs;
+  if (lookedUp) return holdRows(rows, blocks);
   const packed = allocate({ rows, columns, bits, scaleBytes: 2 });
-  const { layout, bytes } = packed;
+  const { layout, bytes, address } = packed;
+  const stride = panelBytes(layout);
+  const places = {
+    codes: { address, stride },
+    scales: { address: address + BigInt(scalesOffset(layout)), stride },
+  };
   return {
-    write(first, codes, scales) {
-      checkExact(scales);
-      packRows(layout, first, codes, scales, bytes);
+    write(first, { dtype, data }) {
+      encodeRows({ bits, from: dtype as EncodedFrom, order: "panels", blocks, ...places }, first, data);
     },
     finish() {
-      const blocks = columns / blockInputs;
       const codes = new HeldTensor("uint8", [rows, blocks, (blockInputs * bits) / 8], () => unpackCodes(layout, bytes));
       const scales = new HeldTensor("float32", [rows, blocks], () => unpackScales(layout, bytes));
       held.set(codes, { packed, scales });
@@ -62,22 +69,34 @@ export function holdWeight({ rows, columns, bits }: WeightSize): WeightHolder {
   };
 }
 
+/** Codes of 8 bits and float32 scales, row after row. */
+function holdRows(rows: number, blocks: number): WeightHolder {
+  const codes: HostTensor = {
+    dtype: "uint8",
+    shape: [rows, blocks, blockInputs],
+    data: new Uint8Array(rows * blocks * blockInputs),
+  };
+  const scales: HostTensor = { dtype: "float32", shape: [rows, blocks], data: new Float32Array(rows * blocks) };
+  const places = {
+    codes: { address: addressOf(codes.data), stride: blocks * blockInputs },
+    scales: { address: addressOf(scales.data), stride: blocks * 4 },
+  };
+  return {
+    write(first, { dtype, data }) {
+      encodeRows({ bits: 8, from: dtype as EncodedFrom, order: "rows", blocks, ...places }, first, data);
+    },
+    finish: () => ({ codes, scales }),
+  };
+}
+
+const addressOf = (data: HostTensor["data"]): bigint => BigInt(koffi.address(data));
+
 const alignment = 64; // bytes of a vector register
 
 function allocate(layout: PackedLayout): PackedWeights {
   const size = packedBytes(layout);
   const buffer = new ArrayBuffer(size + alignment); // zeroed by the system, page by page when they are written
-  const start = BigInt(koffi.address(new Uint8Array(buffer)));
+  const start = addressOf(new Uint8Array(buffer));
   const shift = Number(-start & BigInt(alignment - 1));
   return { layout, bytes: new Uint8Array(buffer, shift, size), address: start + BigInt(shift) };
-}
-
-function checkExact(scales: Float32Array): void {
-  if (isExactInHalf(scales)) return;
-  throw new CongError(
-    "BAD_ARGUMENT",
-    "holdWeight: a scale is not exact in half precision",
-    {},
-    "quantise with quantizeLinear, which rounds scales as ggml does",
-  );
 }

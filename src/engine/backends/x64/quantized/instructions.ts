@@ -24,6 +24,8 @@ interface Encoding {
   readonly wide?: true;
   /** Bytes of a memory operand without broadcast, which scales short offsets. Default 64. */
   readonly bytes?: number;
+  /** Works on 128 bits. */
+  readonly narrow?: true;
 }
 
 /** destination = first OP second, or destination += … for the last two. */
@@ -37,6 +39,9 @@ const binary = {
   maxFloats: { prefix: 0, map: 1, opcode: 0x5f },
   addInts: { prefix: 1, map: 1, opcode: 0xfe },
   subtractInts: { prefix: 1, map: 1, opcode: 0xfa },
+  /** Signed. */
+  minInts: { prefix: 1, map: 2, opcode: 0x39 },
+  or: { prefix: 1, map: 1, opcode: 0xeb },
   multiplyInts: { prefix: 1, map: 2, opcode: 0x40 },
   and: { prefix: 1, map: 1, opcode: 0xdb },
   xor: { prefix: 1, map: 1, opcode: 0xef },
@@ -58,6 +63,10 @@ const unary = {
   intsToFloats: { prefix: 0, map: 1, opcode: 0x5b },
   /** To the nearest, ties to even. */
   floatsToInts: { prefix: 1, map: 1, opcode: 0x5b },
+  /** Towards zero. */
+  floatsToIntsDown: { prefix: 2, map: 1, opcode: 0x5b },
+  /** Sixteen unsigned 16-bit numbers. */
+  wordsToInts: { prefix: 1, map: 2, opcode: 0x33, bytes: 32 },
   halvesToFloats: { prefix: 1, map: 2, opcode: 0x13, bytes: 32 },
   broadcast: { prefix: 1, map: 2, opcode: 0x18, bytes: 4 },
 } as const satisfies Record<string, Encoding>;
@@ -69,8 +78,19 @@ export interface Instructions {
   store(to: Place, from: number, mask?: number): void;
   /** Sixteen int32 as sixteen int8, saturated. */
   storeBytes(to: Place, from: number): void;
+  /** The low bytes of sixteen int32, into the low 128 bits of a register. */
+  lowBytes(to: number, from: number): void;
+  /** Sixteen floats as sixteen halves, rounded to nearest even, into the low 256 bits of a register. */
+  floatsToHalves(to: number, from: number): void;
+  /** Stores one 32-bit (of 0 … 3) or 16-bit (of 0 … 7) element of the low 128 bits. */
+  storeElement(to: Place, from: number, index: number, bits: 16 | 32): void;
+  /** mask = lanes where first RELATION second. */
+  compareFloats(relation: "equal" | "less", mask: number, first: number, second: Operand): void;
+  /** The 16 bits of a mask register. */
+  registerFrom(to: Gpr, mask: number): void;
   /** All lanes from a 32-bit general register. */
   broadcastRegister(to: number, from: Gpr): void;
+  shiftLeftInts(to: number, from: number, bits: number): void;
   shiftRightInts(to: number, from: number, bits: number): void;
   /** Exchanges 128-bit lanes: two bits of `order` for each. */
   shuffleLanes(to: number, from: number, order: number): void;
@@ -82,12 +102,18 @@ export interface Instructions {
   joinLanes(to: number, first: number, second: number, order: number): void;
   /** To the nearest whole number, ties to even. */
   round(to: number, from: number): void;
+  /** To the whole number towards zero. */
+  truncate(to: number, from: number): void;
   /** mask = low 16 bits of a general register. */
   maskFrom(mask: number, from: Gpr): void;
   /** Combines all sixteen lanes into every lane. */
   reduce(name: "addFloats" | "maxFloats" | "addInts", register: number, scratch: number): void;
 
   addRegister(to: Gpr, from: Gpr): void;
+  orRegister(to: Gpr, from: Gpr): void;
+  /** The condition "equal" holds when nothing is left. */
+  andRegister(to: Gpr, from: Gpr): void;
+  negate(register: Gpr): void;
   /** to = to · from */
   multiplyRegister(to: Gpr, from: Gpr): void;
   shiftLeft(register: Gpr, bits: number): void;
@@ -119,7 +145,7 @@ export function createInstructions(assembler: Assembler): Instructions {
   };
 
   const evex = (encoding: Encoding, register: number, second: number, operand: Operand, mask = 0, tail?: number) => {
-    const { prefix, map, opcode, wide, bytes = 64 } = encoding;
+    const { prefix, map, opcode, wide, bytes = 64, narrow } = encoding;
     const each = typeof operand === "object" && "each" in operand;
     const place = typeof operand === "number" ? undefined : each ? operand.each : (operand as Place);
     const base = place === undefined ? (operand as number) : place.base;
@@ -129,7 +155,7 @@ export function createInstructions(assembler: Assembler): Instructions {
       // Upper bits of the registers are stored inverted.
       ((1 - bit(register, 3)) << 7) | ((1 - x) << 6) | ((1 - bit(base, 3)) << 5) | ((1 - bit(register, 4)) << 4) | map,
       (wide ? 0x80 : 0) | ((~second & 15) << 3) | 4 | prefix,
-      0x40 | (each ? 0x10 : 0) | ((1 - bit(second, 4)) << 3) | mask,
+      (narrow ? 0 : 0x40) | (each ? 0x10 : 0) | ((1 - bit(second, 4)) << 3) | mask,
       opcode,
       ...(place === undefined
         ? [0xc0 | ((register & 7) << 3) | (base & 7)]
@@ -147,7 +173,22 @@ export function createInstructions(assembler: Assembler): Instructions {
     unary: (name, to, from, mask) => evex(unary[name], to, 0, from, mask),
     store: (to, from, mask) => evex({ prefix: 0, map: 1, opcode: 0x11 }, from, 0, to, mask),
     storeBytes: (to, from) => evex({ prefix: 2, map: 2, opcode: 0x21, bytes: 16 }, from, 0, to),
+    lowBytes: (to, from) => evex({ prefix: 2, map: 2, opcode: 0x31 }, from, 0, to),
+    floatsToHalves: (to, from) => evex({ prefix: 1, map: 3, opcode: 0x1d }, from, 0, to, 0, 0),
+    storeElement: (to, from, index, bits) =>
+      evex(
+        { prefix: 1, map: 3, opcode: bits === 16 ? 0x15 : 0x16, bytes: bits / 8, narrow: true },
+        from,
+        0,
+        to,
+        0,
+        index,
+      ),
+    compareFloats: (relation, mask, first, second) =>
+      evex({ prefix: 0, map: 1, opcode: 0xc2 }, mask, first, second, 0, relation === "equal" ? 0 : 1),
+    registerFrom: (to, mask) => emit(0xc5, bit(to, 3) ? 0x78 : 0xf8, 0x93, 0xc0 | ((to & 7) << 3) | mask),
     broadcastRegister: (to, from) => evex({ prefix: 1, map: 2, opcode: 0x7c }, to, 0, from),
+    shiftLeftInts: (to, from, bits) => evex({ prefix: 1, map: 1, opcode: 0x72 }, 6, to, from, 0, bits),
     shiftRightInts: (to, from, bits) => evex({ prefix: 1, map: 1, opcode: 0x72 }, 2, to, from, 0, bits),
     shuffleLanes: (to, from, order) => evex({ prefix: 1, map: 3, opcode: 0x23 }, to, from, from, 0, order),
     shuffleElements: (to, from, order) => evex({ prefix: 1, map: 3, opcode: 0x04 }, to, 0, from, 0, order),
@@ -165,6 +206,7 @@ export function createInstructions(assembler: Assembler): Instructions {
       ),
     joinLanes: (to, first, second, order) => evex({ prefix: 1, map: 3, opcode: 0x23 }, to, first, second, 0, order),
     round: (to, from) => evex({ prefix: 1, map: 3, opcode: 0x08 }, to, 0, from, 0, 8),
+    truncate: (to, from) => evex({ prefix: 1, map: 3, opcode: 0x08 }, to, 0, from, 0, 11),
     maskFrom: (mask, from) => emit(0xc5, bit(from, 3) ? 0x78 : 0xf8, 0x92, 0xc0 | (mask << 3) | (from & 7)),
     reduce(name, register, scratch) {
       for (const order of [0x4e, 0xb1]) {
@@ -177,6 +219,9 @@ export function createInstructions(assembler: Assembler): Instructions {
       }
     },
     addRegister: (to, from) => integer([0x01], from, to),
+    orRegister: (to, from) => integer([0x09], from, to),
+    andRegister: (to, from) => integer([0x21], from, to),
+    negate: (register) => integer([0xf7], 3, register),
     multiplyRegister: (to, from) => integer([0x0f, 0xaf], to, from),
     shiftLeft: (register, bits) => {
       integer([0xc1], 4, register);

@@ -36,7 +36,7 @@ export function layoutFor(rows: number, columns: number, bits: WeightBits, scale
   return { bits, rows, columns, scaleBytes: isExactInHalf(scales) ? 2 : 4 };
 }
 
-export function isExactInHalf(scales: Float32Array): boolean {
+function isExactInHalf(scales: Float32Array): boolean {
   const back = bitsOf(float16ToFloat32(float32ToFloat16(scales)));
   return bitsOf(scales).every((word, i) => word === back[i]);
 }
