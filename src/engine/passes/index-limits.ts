@@ -20,19 +20,25 @@ const indexing = new Set(["gather", "scatterAdd", "takeAlongAxis", "addAlongAxis
 /** Ops that hand on the values of their first input. */
 const passing = new Set(["reshape", "barrier", "transpose", "slice", "expand", "cast", "flip"]);
 
-export function indexLimits(graph: Graph): IndexLimit[] {
+export const indexLimits = (graph: Graph): IndexLimit[] => [...limitsOf(graph).values()];
+
+/** The nodes whose indices are checked before a run, because they come from an input. */
+export const checkedNodes = (graph: Graph): ReadonlySet<Node> => new Set(limitsOf(graph).keys());
+
+function limitsOf(graph: Graph): Map<Node, IndexLimit> {
   const producers = new Map<ValueId, Node>();
   for (const node of graph.nodes) for (const value of node.outputs) producers.set(value, node);
   const inputs = new Map(graph.inputs.map(({ name, value }) => [value, name]));
-  return graph.nodes.flatMap((node) => {
+  const limits = graph.nodes.flatMap((node): [Node, IndexLimit][] => {
     if (!indexing.has(node.op)) return [];
     const { axis } = node.params as { readonly axis: number };
     const origin = originOf(node.inputs[1]!, producers);
     const input = inputs.get(origin.value);
     if (input === undefined) return [];
     const size = graph.types[node.inputs[0]!]!.shape[axis]!;
-    return [{ input, size, exempt: origin.exempt, op: node.op, scope: node.scope }];
+    return [[node, { input, size, exempt: origin.exempt, op: node.op, scope: node.scope }]];
   });
+  return new Map(limits);
 }
 
 /** Follows a value back to where its numbers come from. */

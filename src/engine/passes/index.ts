@@ -16,7 +16,7 @@ export { type Adopts, adoptComposed } from "./adopt-composed.ts";
 export { removeDeadCode } from "./dead-code.ts";
 export { type FusionLimits, fuseElementwise } from "./fuse-elementwise.ts";
 export { fuseMatmulAdd, type MatmulAddLimits } from "./fuse-matmul-add.ts";
-export { type IndexLimit, indexLimits } from "./index-limits.ts";
+export { checkedNodes, type IndexLimit, indexLimits } from "./index-limits.ts";
 export { bytesOf, inPlaceState, lastUses, peakBytes } from "./liveness.ts";
 export { type Pass, Rewriter } from "./rewrite.ts";
 export { schedule } from "./schedule.ts";

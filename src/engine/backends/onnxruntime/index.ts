@@ -78,7 +78,8 @@ export function onnxruntimeBackend(options: OnnxruntimeOptions = {}): Onnxruntim
       };
       const fuses = (options.fuse ?? true) && supportsMachineCode();
       const optimized = optimize(model, bindings, onStep, fuses ? adoptsAttention : undefined);
-      const fusion = [fuseElementwise({ mostStreams }), addsToMatmul, removeDeadCode, schedule];
+      // Products first: what they add while they store needs no pass over memory at all.
+      const fusion = [addsToMatmul, removeDeadCode, fuseElementwise({ mostStreams }), removeDeadCode, schedule];
       const graph = runPasses(optimized, [...(fuses ? fusion : []), pinOrder], onStep);
       checkConstants(graph, constants);
       const machine = planMachineOps(fuses ? graph : undefined, constants);

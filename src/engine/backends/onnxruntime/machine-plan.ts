@@ -6,6 +6,7 @@ import type { LoweringTable } from "./lowering.ts";
 import type { lowerings } from "./lowerings/index.ts";
 import { planAttention } from "./machine-attention.ts";
 import { planQuantized } from "./machine-quantized.ts";
+import { planScatter } from "./machine-scatter.ts";
 
 export interface MachinePlan {
   /** Names of constants that the ops hold themselves, so that onnxruntime need not have them. */
@@ -20,6 +21,7 @@ export interface MachinePlan {
 export function planMachineOps(graph: Graph | undefined, constants: Readonly<Record<string, HostTensor>>): MachinePlan {
   const quantized = planQuantized(graph, constants);
   const attention = planAttention(graph);
+  const scatter = planScatter(graph);
   return {
     packed: quantized.packed,
     lowerings: (table) => ({
@@ -27,7 +29,8 @@ export function planMachineOps(graph: Graph | undefined, constants: Readonly<Rec
       quantizedMatmul: quantized.lowering(table.quantizedMatmul),
       cacheWrite: attention.lowering(table.cacheWrite),
       cacheAttention: attention.lowering(table.cacheAttention),
+      scatterAdd: scatter.lowering(table.scatterAdd),
     }),
-    ops: () => [...quantized.ops(), ...attention.ops()],
+    ops: () => [...quantized.ops(), ...attention.ops(), ...scatter.ops()],
   };
 }
