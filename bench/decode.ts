@@ -8,13 +8,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onnxruntimeBackend } from "../src/engine/backends/onnxruntime/index.ts";
-import type { HostTensor, Tree, WeightBits } from "../src/engine/index.ts";
+import type { Backend, HostTensor, Tree, WeightBits } from "../src/engine/index.ts";
 import { exportGguf, sourceOfParameters } from "../src/export/index.ts";
 import { createSession, type Network, ProgramPool } from "../src/inference/index.ts";
-import { familyNamed, initParameters } from "../src/models/index.ts";
+import { familyNamed } from "../src/models/index.ts";
 import { quantizeLinear } from "../src/nn/index.ts";
 import { createRandom } from "../src/support/random.ts";
 import { pick } from "../src/support/suggest.ts";
+import { quickParameters } from "./random-weights.ts";
 import { type Benchmark, median, type Row, say } from "./report.ts";
 
 // Compiled files lie in dist/bench; llama.cpp is measured by a plain file in the repository.
@@ -91,20 +92,24 @@ function randomNetwork({ layers }: Settings): Parameters {
   const family = familyNamed("glm4");
   const config = family.parseConfig({ ...configuration, num_hidden_layers: layers });
   say("drawing the weights …");
-  return { family, config, parameters: initParameters(family.parameters(config), createRandom(0)) };
+  return { family, config, parameters: quickParameters(family.parameters(config), createRandom(0)) };
 }
 
 /** The matrices in 4 or 8 bits, as the exported file has them; looked-up embeddings stay as they are. */
-function quantized(tree: Tree<HostTensor>, bits: WeightBits, path = ""): Tree<HostTensor> {
-  if (Array.isArray(tree)) return tree.map((child, i) => quantized(child as Tree<HostTensor>, bits, `${path}.${i}`));
+function quantized(tree: Tree<HostTensor>, bits: WeightBits, backend: Backend, path = ""): Tree<HostTensor> {
+  const within = (child: unknown, key: string | number) =>
+    quantized(child as Tree<HostTensor>, bits, backend, `${path}.${key}`);
+  if (Array.isArray(tree)) return tree.map(within);
   if ("dtype" in tree) return tree;
   const { weight } = tree as { readonly weight?: HostTensor };
   if (weight?.shape?.length === 2 && !path.endsWith("embed_tokens")) {
-    return quantizeLinear(tree as { readonly weight: HostTensor }, bits);
+    const [rows, columns] = weight.shape as [number, number];
+    const holder = backend.holdWeight?.({ rows, columns, bits });
+    if (holder === undefined) return quantizeLinear({ weight }, bits);
+    holder.write(0, weight);
+    return holder.finish();
   }
-  return Object.fromEntries(
-    Object.entries(tree).map(([key, child]) => [key, quantized(child as Tree<HostTensor>, bits, `${path}.${key}`)]),
-  );
+  return Object.fromEntries(Object.entries(tree).map(([key, child]) => [key, within(child, key)]));
 }
 
 type Measured = { phase: string; tokensPerSecond: number; ratio?: number } & Record<string, unknown>;
@@ -112,8 +117,9 @@ type Measured = { phase: string; tokensPerSecond: number; ratio?: number } & Rec
 async function measure(plain: Parameters, weights: Weights, settings: Settings): Promise<Measured[]> {
   const bits = weightTypes[weights];
   const { prompt, answer, threads, repeats } = settings;
-  const parameters = bits === undefined ? plain.parameters : quantized(plain.parameters, bits);
-  const pool = new ProgramPool({ ...plain, parameters, backend: onnxruntimeBackend({ threads }) });
+  const backend = onnxruntimeBackend({ threads });
+  const parameters = bits === undefined ? plain.parameters : quantized(plain.parameters, bits, backend);
+  const pool = new ProgramPool({ ...plain, parameters, backend });
   const rates = { prefill: [] as number[], decode: [] as number[] };
   const ids = Array.from({ length: prompt }, (_, i) => (i * 7919 + 3) % vocabulary);
   const session = createSession(pool, { expected: answer });
