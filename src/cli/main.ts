@@ -22,6 +22,7 @@ const verbs: Readonly<Record<string, Verb>> = {
     summary: "train a language model on text",
     load: async () => (await import("./pretrain.ts")).pretrainCommand(),
   },
+  sft: { summary: "fine-tune a model on conversations", load: async () => (await import("./sft.ts")).sftCommand() },
   chat: { summary: "talk with a model", load: async () => (await import("./chat.ts")).chatCommand() },
   generate: {
     summary: "continue prompts, or answer them",
@@ -30,6 +31,10 @@ const verbs: Readonly<Record<string, Verb>> = {
   serve: {
     summary: "serve a model over HTTP, as OpenAI's API does",
     load: async () => (await import("./serve.ts")).serveCommand(),
+  },
+  evaluate: {
+    summary: "measure a model on tasks",
+    load: async () => (await import("./evaluate.ts")).evaluateCommand(),
   },
 };
 

@@ -15,6 +15,7 @@ export {
   removeLeftovers,
 } from "./checkpoint-folder.ts";
 export { clipFactor, globalNorm } from "./clip.ts";
+export * from "./finetune/index.ts";
 export { interruptSignal } from "./interrupt.ts";
 export { type StepRecord, type TrainHooks, type TrainOptions, type TrainResult, train } from "./loop.ts";
 export type { Loss } from "./loss-gradients.ts";

@@ -34,22 +34,31 @@ export interface EvaluatorOptions {
     readonly tree: ParameterTree<Tensor>;
     readonly prefix?: ForwardInputs["prefix"];
   };
+  /** The whole loss, for networks that need more than that; `inputs` then does nothing. Default `tokenLoss`. */
+  readonly loss?: LossOf;
 }
+
+/** Mean loss of rows `ids` [B, T] with `targets` [B, T] under a tree of parameters. */
+export type LossOf = (parameters: ParameterTree<Tensor>, ids: Tensor, targets: Tensor) => Tensor;
 
 /** Compiles the loss alone, for rows of one shape. */
 export async function createTokenEvaluator(
   backend: Backend,
   model: Model,
   parameters: ParameterTree<HostTensor>,
-  { batch, length, padId = 0, inputs = (tree) => ({ tree }) }: EvaluatorOptions,
+  options: EvaluatorOptions,
 ): Promise<TokenEvaluator> {
+  const { batch, length, padId = 0 } = options;
+  const lossOf: LossOf = (given, ids, targets) => {
+    const { tree, prefix = undefined } = options.inputs?.(given) ?? { tree: given };
+    return tokenLoss(model, tree, { ids, ...(prefix === undefined ? {} : { prefix }) }, targets);
+  };
   const graph = trace((builder) => {
     const specs = mapTree<HostTensor, TensorSpec>(parameters, specOf);
     const given = builder.state("model", specs as Record<string, TensorSpec>) as unknown as ParameterTree<Tensor>;
-    const { tree, prefix } = inputs(given);
     const ids = builder.input("ids", "int64", [batch, length]);
     const targets = builder.input("targets", "int64", [batch, length]);
-    builder.output("loss", tokenLoss(model, tree, { ids, ...(prefix === undefined ? {} : { prefix }) }, targets));
+    builder.output("loss", (options.loss ?? lossOf)(given, ids, targets));
   });
   const program = await backend.compile(graph);
   const load = (tree: ParameterTree<HostTensor>) => {

@@ -141,8 +141,12 @@ export function planTraining(settings: PretrainSettings, batch: number, facts: T
   const evaluateEvery = choose(
     "evaluation.every",
     evaluation.every,
-    () => Math.max(1, Math.round(steps / 10)),
-    "ten times in the run",
+    () => {
+      // A token forward costs a third of one forward and backward.
+      const validationSteps = (evaluation.rows * facts.length) / (3 * tokensPerStep);
+      return Math.max(1, Math.round(steps / 10), Math.min(steps, Math.ceil(10 * validationSteps)));
+    },
+    "ten times in the run, but at most a tenth of its time",
   );
   const checkpointEvery = choose(
     "checkpoint.every",

@@ -39,7 +39,7 @@ it("writes version, start and scalars in protobuf", async () => {
   const time = "09000000000000f83f"; // field 1, double 1.5
   expect(records).toEqual([
     `${time}1a0d${Buffer.from("brain.Event:2").toString("hex")}`,
-    `${time}10053a020801`,
+    `${time}10063a020801`,
     // summary { value { tag: "train/loss" simple_value: 2.0 } }
     `${time}10062a130a110a0a${Buffer.from("train/loss").toString("hex")}1500000040`,
   ]);

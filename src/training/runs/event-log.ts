@@ -46,7 +46,8 @@ export async function openEventLog(folder: string, step: number, now = () => Dat
     await handle.write(encodeRecord(eventType.encode(message).finish()));
   };
   await write({ fileVersion: "brain.Event:2" });
-  await write({ step, sessionLog: { status: started } });
+  // Whatever an earlier file has from this step on is void.
+  await write({ step: step + 1, sessionLog: { status: started } });
   return {
     path,
     async write(at, scalars) {

@@ -2,6 +2,7 @@
 
 import type { HostTensor, Tensor } from "../../engine/index.ts";
 import type { ParameterTree } from "../../models/index.ts";
+import { CongError } from "../../support/errors.ts";
 import type { ProgressOptions } from "../../support/progress.ts";
 import { createRandom } from "../../support/random.ts";
 import type { LoadedTokenizer } from "../../tokenizers/index.ts";
@@ -18,6 +19,7 @@ import { type Derived, planBatch, planModel, planTraining, type UpdatePlan } fro
 import { describeDerived, describePlan } from "./describe-plan.ts";
 import { freshParameters, modelFromSettings } from "./new-model.ts";
 import type { PretrainSettings } from "./pretrain-settings.ts";
+import type { SetAside } from "./records.ts";
 import { rowBatches } from "./row-stream.ts";
 import { checkNewRun, writeRunConfig } from "./run-folder.ts";
 import { engineOf, modelFolder, type RunSummary, runTraining } from "./run-training.ts";
@@ -147,6 +149,7 @@ async function prepare(settings: PretrainSettings): Promise<Prepared> {
   const objective = createObjective(settings.objective, tokenizer);
   const data = openTextData(settings.data, { objective, length, packing: training.packing, padId, seed });
   const dataSize = await measureData(settings.data, tokenizer);
+  if (dataSize.texts === 0) throw nothingToLearn(data.aside);
   const rows = planBatch(training.batch, { layers: model.config.layers, length });
   const trainer = await createTrainer(
     engineOf(settings.engine, settings.threads),
@@ -229,6 +232,13 @@ function withPlan(
     evaluation: { ...settings.evaluation, every: plan.evaluateEvery },
     checkpoint: { ...settings.checkpoint, every: plan.checkpointEvery },
   };
+}
+
+/** The error for files that hold nothing of use, with what was found instead. */
+export function nothingToLearn({ count, examples }: SetAside): CongError {
+  const found =
+    count === 0 ? "the files are empty" : `all ${count} records were set aside:\n  ${examples.join("\n  ")}`;
+  return new CongError("NO_DATA", `there is nothing to learn: ${found}`, { count }, "see `congling data preview`");
 }
 
 /** Says what was set aside, so that nothing is lost silently. */

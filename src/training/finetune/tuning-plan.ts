@@ -1,0 +1,78 @@
+/** Steps and rates of a fine-tuning run: what was set by hand stays, the rest follows, each with its reason. */
+import type { Derived } from "../runs/depth-plan.ts";
+import type { RunRates } from "../runs/schedule-of-run.ts";
+import { usualRates } from "./methods.ts";
+import type { SftSettings } from "./settings.ts";
+
+export interface TuningFacts {
+  readonly length: number;
+  readonly batch: number;
+  /** Rows of conversations that one pass over them takes, and how many of a batch they fill. */
+  readonly rowsAPass: number;
+  readonly ownRows: number;
+  readonly secondsPerStep: number | undefined;
+}
+
+export interface TuningPlan {
+  readonly steps: number;
+  readonly training: RunRates;
+  readonly evaluateEvery: number;
+  readonly checkpointEvery: number;
+  readonly derived: readonly Derived[];
+}
+
+export function planTuning(settings: SftSettings, facts: TuningFacts): TuningPlan {
+  const { training, evaluation, checkpoint, method, minutes } = settings;
+  const derived: Derived[] = [];
+  const choose = (key: string, given: number | null, value: number, why: string): number => {
+    if (given !== null) return given;
+    derived.push({ key, value, why });
+    return value;
+  };
+  const { secondsPerStep, rowsAPass, ownRows, batch } = facts;
+  const stepsAPass = rowsAPass / (ownRows * training.accumulate);
+  const isTimed = minutes !== null && secondsPerStep !== undefined;
+  const wanted = isTimed ? Math.floor((60 * minutes) / secondsPerStep) : Math.ceil(training.passes * stepsAPass);
+  const steps = choose(
+    "training.steps",
+    training.steps,
+    Math.max(1, wanted),
+    isTimed
+      ? `${minutes} minutes at ${secondsPerStep.toFixed(3)} s a step, as measured`
+      : `${training.passes} passes over ${Math.round(rowsAPass)} rows`,
+  );
+  const learningRate = choose(
+    "training.learningRate",
+    training.learningRate,
+    usualRates[method],
+    `usual for ${method}`,
+  );
+  const minimumLearningRate = choose(
+    "training.minimumLearningRate",
+    training.minimumLearningRate,
+    learningRate / 20,
+    "a twentieth of the highest",
+  );
+  const warmupSteps = choose(
+    "training.warmupSteps",
+    training.warmupSteps,
+    Math.min(Math.max(0, steps - 1), Math.max(5, Math.round(0.03 * steps))),
+    "3 % of the steps",
+  );
+  // A token forward costs a third of one forward and backward.
+  const validationSteps = evaluation.rows / (3 * batch * training.accumulate);
+  const evaluateEvery = choose(
+    "evaluation.every",
+    evaluation.every,
+    Math.max(1, Math.round(steps / 10), Math.min(steps, Math.ceil(10 * validationSteps))),
+    "ten times in the run, but at most a tenth of its time",
+  );
+  const checkpointEvery = choose(
+    "checkpoint.every",
+    checkpoint.every,
+    Math.max(1, Math.min(1000, Math.round(steps / 10))),
+    "a tenth of the run is what a crash may cost",
+  );
+  const rates = { learningRate, minimumLearningRate, warmupSteps, steps };
+  return { steps, training: rates, evaluateEvery, checkpointEvery, derived };
+}
