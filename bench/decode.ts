@@ -24,6 +24,8 @@ const llamaCpp = fileURLToPath(new URL("../../tools/llama-cpp/", import.meta.url
 const weightTypes = { q4_0: 4, q8_0: 8, f32: undefined } as const satisfies Record<string, WeightBits | undefined>;
 type Weights = keyof typeof weightTypes;
 
+const engines = { congling: true, "llama.cpp": true };
+
 const vocabulary = 32_000;
 const configuration = {
   model_type: "glm4",
@@ -46,7 +48,7 @@ const configuration = {
 export const decodeBenchmark: Benchmark = {
   summary: "prefill and decoding of a 390 M parameter glm4 model next to llama.cpp",
   options:
-    "[--weights q4_0|q8_0|f32] (default all) [--prompt 512] [--new 128] [--threads 2] [--repeats 5] [--layers 24] [--alone] (without llama.cpp) [--cache F16|F32] (llama.cpp's keys and values, default F16; ours are float32)",
+    "[--weights q4_0|q8_0|f32] (default all) [--prompt 512] [--new 128] [--threads 2] [--repeats 5] [--layers 24] [--engine congling|llama.cpp] (default both) [--cache F16|F32] (llama.cpp's keys and values, default F16; ours are float32)",
   async run(options) {
     const number = (name: string, otherwise: number) => Number(options.get(name) ?? otherwise);
     const settings: Settings = {
@@ -63,11 +65,13 @@ export const decodeBenchmark: Benchmark = {
     for (const name of names) {
       pick("weights", weightTypes, name);
       const weights = name as Weights;
-      const own = await measure(plain, weights, settings);
-      const other = options.has("alone") ? [] : await measureLlamaCpp(plain, weights, settings);
-      for (const row of other) {
-        const ours = own.find(({ phase }) => phase === row.phase)!;
-        ours.ratio = ours.tokensPerSecond / (row.tokensPerSecond as number);
+      const engine = options.get("engine");
+      if (engine !== undefined) pick("engine", engines, engine);
+      const own = engine === "llama.cpp" ? [] : await measure(plain, weights, settings);
+      const other = engine === "congling" ? [] : await measureLlamaCpp(plain, weights, settings);
+      for (const ours of own) {
+        const theirs = other.find(({ phase }) => phase === ours.phase);
+        if (theirs !== undefined) ours.ratio = ours.tokensPerSecond / (theirs.tokensPerSecond as number);
       }
       rows.push(...own, ...other);
     }
