@@ -2,7 +2,14 @@
 import { Command } from "commander";
 import { Progress } from "../support/index.ts";
 import { loadTokenizer } from "../tokenizers/index.ts";
-import { nothingSetAside, reportTokenizer, type SetAside, textsOfFiles, trainTokenizer } from "../training/index.ts";
+import {
+  nothingSetAside,
+  reportTokenizer,
+  type SetAside,
+  textsOfFiles,
+  trainTokenizer,
+  type WordPattern,
+} from "../training/index.ts";
 import { wholeNumber } from "./parse-number.ts";
 
 interface DataOptions {
@@ -13,6 +20,7 @@ interface DataOptions {
 interface TrainTokenizerOptions extends DataOptions {
   readonly vocabulary: number;
   readonly minFrequency: number;
+  readonly words: string;
   readonly threads: number;
   readonly out: string;
 }
@@ -32,6 +40,11 @@ export function tokenizerCommand(): Command {
       files,
     )
     .option("--vocabulary <n>", "tokens in all", wholeNumber(267), 8000)
+    .option(
+      "--words <pattern>",
+      "how text is cut into words: glm-4, or characters (each Han character a word)",
+      "glm-4",
+    )
     .option("--min-frequency <n>", "a pair must occur so often to become a token", wholeNumber(0), 2)
     .option("--threads <n>", "threads that count words", wholeNumber(1), 2)
     .option("--format <name>", "record format; default: found by the fields")
@@ -49,14 +62,8 @@ export function tokenizerCommand(): Command {
   return command.exitOverride();
 }
 
-async function trainAction({
-  data,
-  out,
-  vocabulary,
-  minFrequency,
-  threads,
-  format,
-}: TrainTokenizerOptions): Promise<void> {
+async function trainAction(options: TrainTokenizerOptions): Promise<void> {
+  const { data, out, vocabulary, minFrequency, words, threads, format } = options;
   const counting = new Progress({ label: "count words", unit: "characters" });
   const merging = new Progress({ label: "merge", unit: "tokens", total: vocabulary });
   const { trained, aside } = await trainTokenizer({
@@ -64,6 +71,7 @@ async function trainAction({
     out,
     vocabularySize: vocabulary,
     minFrequency,
+    words: words as WordPattern,
     threads,
     format: format ?? null,
     onProgress: (progress) => {
@@ -71,10 +79,10 @@ async function trainAction({
       else merging.update(progress.tokens);
     },
   });
-  const { words, countSeconds, mergeSeconds } = trained.report;
+  const { words: different, countSeconds, mergeSeconds } = trained.report;
   sayAside(aside);
   process.stdout.write(
-    `${trained.tokens.length} tokens from ${words} different words in ${(countSeconds + mergeSeconds).toFixed(1)} s: ${out}\n`,
+    `${trained.tokens.length} tokens from ${different} different words in ${(countSeconds + mergeSeconds).toFixed(1)} s: ${out}\n`,
   );
   if (trained.tokens.length < vocabulary) {
     process.stdout.write(`the text has no more pairs that occur ${minFrequency} times: fewer than ${vocabulary}\n`);

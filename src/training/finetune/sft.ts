@@ -13,7 +13,7 @@ import { checkVocabulary, loadBase, tokenizerOfRun } from "../runs/base-model.ts
 import { calibrate } from "../runs/cost.ts";
 import type { Derived } from "../runs/depth-plan.ts";
 import { describeDerived, describePlan } from "../runs/describe-plan.ts";
-import { type RunOptions, reportAside } from "../runs/pretrain.ts";
+import { nothingToLearn, type RunOptions, reportAside } from "../runs/pretrain.ts";
 import { type RowShare, rowBatches } from "../runs/row-stream.ts";
 import { checkNewRun, writeRunConfig } from "../runs/run-folder.ts";
 import { engineOf, type RunSummary, runTraining } from "../runs/run-training.ts";

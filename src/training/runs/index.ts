@@ -18,4 +18,11 @@ export { modelFolder, type RunSummary } from "./run-training.ts";
 export { scheduleOfRun } from "./schedule-of-run.ts";
 export type { NamedOptions, Setting, SettingTable, ValuesOf } from "./setting.ts";
 export { sampleSegments, showSample } from "./show-sample.ts";
-export { glmSpecialTokens, reportTokenizer, type TokenizerReport, trainTokenizer } from "./train-tokenizer.ts";
+export {
+  glmSpecialTokens,
+  reportTokenizer,
+  type TokenizerReport,
+  trainTokenizer,
+  type WordPattern,
+  wordPatterns,
+} from "./train-tokenizer.ts";

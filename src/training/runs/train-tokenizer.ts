@@ -1,6 +1,7 @@
 /** Trains a tokenizer for a GLM on text files, and reports what a tokenizer makes of texts. */
 import { mkdir } from "node:fs/promises";
 import { type TextUnit, textOfRecord } from "../../data/index.ts";
+import { pick } from "../../support/suggest.ts";
 import {
   type Tokenizer,
   type TrainedBpe,
@@ -24,12 +25,22 @@ export const glmSpecialTokens: readonly string[] = [
   "<|observation|>",
 ];
 
+/**
+ * How text is cut into words, inside which tokens lie. `glm-4` is GLM-4's pattern. `characters` ends a word after every
+ * Han character and mark: in classical Chinese, where a character is a word, merged ones have to be learned again in
+ * every combination (quick start: fewer bits a character from the same small model).
+ */
+export const wordPatterns = { "glm-4": undefined, characters: "\\p{Han}|\\p{P}|[^\\p{Han}\\p{P}]+" } as const;
+export type WordPattern = keyof typeof wordPatterns;
+
 export interface TrainTokenizerOptions {
   readonly files: readonly string[];
   readonly out: string;
   readonly vocabularySize: number;
   readonly format?: string | null;
   readonly textUnit?: TextUnit;
+  /** Default "glm-4". */
+  readonly words?: WordPattern;
   /** A pair must occur so often to become a token. Default 2. */
   readonly minFrequency?: number;
   readonly threads?: number;
@@ -42,6 +53,7 @@ export async function trainTokenizer(
 ): Promise<{ readonly trained: TrainedBpe; readonly aside: SetAside }> {
   const { files, out, vocabularySize, format = null, textUnit = "line", minFrequency = 2, threads = 2 } = options;
   checkFiles(files, "data");
+  const pattern = pick<string | undefined>("word pattern", wordPatterns, options.words ?? "glm-4");
   const aside = nothingSetAside();
   const trained = await trainByteLevelBpe(readRecords({ files, format, textUnit }, textOfRecord, aside), {
     vocabularySize,
@@ -49,6 +61,7 @@ export async function trainTokenizer(
     threads,
     specialTokens: glmSpecialTokens,
     surround: { before: ["[gMASK]", "<sop>"] },
+    ...(pattern === undefined ? {} : { pattern }),
     ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
   });
   await mkdir(out, { recursive: true });
