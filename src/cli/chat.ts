@@ -28,8 +28,6 @@ export function chatCommand(): Command {
     .option("--system <text>", "system message")
     .option("--think", "ask for thoughts before the answer (GLM-4.5 and later)")
     .option("--no-think", "ask for an answer without thoughts");
-  // commander gives a pair of --think and --no-think the default true; only what was typed counts.
-  command.setOptionValueWithSource("think", undefined, "default");
   return withSamplingOptions(withModelOptions(command), { temperature: 0.8, maxTokens: 1024 })
     .addHelpText("after", examples)
     .exitOverride()

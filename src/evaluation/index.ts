@@ -1,2 +1,26 @@
-/** Evaluation: metrics. */
+/** Evaluation: metrics, tasks, and the harness that runs tasks on models. */
+export { dataFolders } from "./harness/data-folders.ts";
+export { openingIds, type SplitIds, splitIds } from "./harness/encode.ts";
+export { type EvaluateOptions, type Evaluation, evaluate, type TaskReport } from "./harness/evaluate.ts";
+export { type Likelihood, type LikelihoodOptions, logLikelihoods } from "./harness/log-likelihood.ts";
+export { reportHtml } from "./harness/report-html.ts";
+export { reportTable } from "./harness/report-table.ts";
+export type { Figure } from "./harness/summary.ts";
+export type {
+  ChoiceItem,
+  ChoiceTask,
+  GenerationItem,
+  GenerationTask,
+  Scores,
+  Task,
+  TaskContext,
+  TextItem,
+  TextTask,
+} from "./harness/task.ts";
+export { type TextLikelihood, textLikelihoods } from "./harness/text-likelihood.ts";
 export * from "./metrics/index.ts";
+export { tasks } from "./tasks/registry.ts";
+export { readTexts, textFileTask } from "./tasks/text-file.ts";
+export { hasForm, type VerseForm, verseForms, verseLines } from "./verse/form.ts";
+export { rhymeClass, rhymes } from "./verse/rhymes.ts";
+export { type Tone, toneScore, tonesOf } from "./verse/tones.ts";

@@ -1,0 +1,146 @@
+/** Runs tasks on a model: items in, answers scored, figures out. With a folder, every answer is kept and a run can go on later. */
+import { join } from "node:path";
+import type { Model, ModelTokenizer } from "../../inference/index.ts";
+import { CongError, checkInteger } from "../../support/index.ts";
+import { createRandom } from "../../support/random.ts";
+import { openResultFile, type ResultRecord } from "./result-file.ts";
+import { type ItemRunner, runnerFor } from "./runners.ts";
+import type { Figure } from "./summary.ts";
+import type { Task, TaskContext } from "./task.ts";
+
+export interface EvaluateOptions {
+  /** What the model is called in reports. */
+  readonly name: string;
+  /** Changes when the weights change, so that results of another model are not taken for its own. Default: `name`. */
+  readonly identity?: string | undefined;
+  /** Default 0. */
+  readonly seed?: number | undefined;
+  /** Solved examples before each question. Default: the task's own. */
+  readonly shots?: number | undefined;
+  /** So many items of each task, drawn by the seed. Default: all. */
+  readonly limit?: number | undefined;
+  readonly data: TaskContext["data"];
+  /** Keep results of items here, and take up those that are there. */
+  readonly folder?: string | undefined;
+  /** Put prompts of generation tasks into the chat template. Default: where the model has one. */
+  readonly chat?: boolean | undefined;
+  /** Most tokens of a generated answer. Default: the task's own. */
+  readonly maxNewTokens?: number | undefined;
+  /** Default: the task's own. */
+  readonly temperature?: number | undefined;
+  readonly onProgress?: ((task: string, done: number, total: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface TaskReport {
+  readonly task: string;
+  readonly kind: Task["kind"];
+  readonly title: string;
+  readonly titleZh: string;
+  readonly note?: string | undefined;
+  readonly noteZh?: string | undefined;
+  readonly shots: number;
+  readonly items: number;
+  /** Items taken over from an earlier run. */
+  readonly resumed: number;
+  readonly seconds: number;
+  readonly figures: readonly Figure[];
+  readonly groups: readonly { readonly group: string; readonly items: number; readonly value: number }[];
+  /** What the model wrote, the first few. */
+  readonly samples: readonly { readonly prompt: string; readonly output: string }[];
+  /** What a reader should know of this run. */
+  readonly warnings: readonly string[];
+}
+
+export interface Evaluation {
+  readonly name: string;
+  readonly family: string;
+  readonly dtype: string;
+  readonly seed: number;
+  readonly date: string;
+  readonly tasks: readonly TaskReport[];
+}
+
+/** @throws CongError `NO_TOKENIZER`, `NO_ITEMS`, `OTHER_RUN`, `DATA_MISSING`, or what the model throws */
+export async function evaluate(model: Model, tasks: readonly Task[], options: EvaluateOptions): Promise<Evaluation> {
+  const { name, seed = 0, limit, shots } = options;
+  if (limit !== undefined) checkInteger("evaluate", { limit }, { min: 1 });
+  if (shots !== undefined) checkInteger("evaluate", { shots }, { min: 0 });
+  checkInteger("evaluate", { seed }, { min: 0 });
+  const tokenizer = tokenizerOf(model);
+  const reports: TaskReport[] = [];
+  for (const task of tasks) reports.push(await evaluateTask(model, tokenizer, task, { ...options, seed }));
+  const { dtype, config } = model;
+  return { name, family: config.family, dtype, seed, date: new Date().toISOString(), tasks: reports };
+}
+
+async function evaluateTask(
+  model: Model,
+  tokenizer: ModelTokenizer,
+  task: Task,
+  options: EvaluateOptions & { readonly seed: number },
+): Promise<TaskReport> {
+  const started = performance.now();
+  const { seed, folder, signal } = options;
+  const shots = options.shots ?? task.defaultShots ?? 0;
+  const all: readonly { readonly id: string }[] = await task.load({ seed, shots, data: options.data });
+  const items = options.limit === undefined ? all : drawn(all, options.limit, seed, task.name);
+  if (items.length === 0) {
+    throw new CongError("NO_ITEMS", `${task.name} has no items`, { task: task.name }, "check the data it reads");
+  }
+  const runner = runnerFor(model, tokenizer, task, items, options);
+  const identity = options.identity ?? options.name;
+  const run = { task: task.name, version: task.version, model: identity, seed, shots, ...runner.settings };
+  const file = folder === undefined ? undefined : await openResultFile(join(folder, `${task.name}.jsonl`), run);
+  try {
+    const results = new Map<string, ResultRecord>(file?.done ?? []);
+    const resumed = items.filter(({ id }) => results.has(id)).length;
+    options.onProgress?.(task.name, resumed, items.length);
+    let done = resumed;
+    for (let first = 0; first < items.length; first += runner.batchSize) {
+      signal?.throwIfAborted();
+      const batch = items.slice(first, first + runner.batchSize);
+      if (batch.every(({ id }) => results.has(id))) continue;
+      // A batch is run whole even when a part of it is there: what is drawn at random depends on the rows beside it.
+      const fresh = (await runner.run(batch)).filter(({ id }) => !results.has(id));
+      await file?.append(fresh);
+      for (const result of fresh) results.set(result.id, result);
+      done += fresh.length;
+      options.onProgress?.(task.name, done, items.length);
+    }
+    const ordered = items.map(({ id }) => results.get(id)!);
+    return reportOf(task, shots, resumed, (performance.now() - started) / 1000, runner, ordered);
+  } finally {
+    await file?.close();
+  }
+}
+
+function reportOf(
+  task: Task,
+  shots: number,
+  resumed: number,
+  seconds: number,
+  runner: ItemRunner,
+  results: readonly ResultRecord[],
+): TaskReport {
+  const { name, kind, title, titleZh, note, noteZh } = task;
+  const head = { task: name, kind, title, titleZh, note, noteZh, shots, items: results.length, resumed, seconds };
+  return { ...head, ...runner.summarize(results) };
+}
+
+/** `count` items drawn without regard to their order, which is kept. */
+function drawn<T>(items: readonly T[], count: number, seed: number, name: string): readonly T[] {
+  if (count >= items.length) return items;
+  const order = createRandom(seed).fork(`items of ${name}`).permutation(items.length).subarray(0, count);
+  return [...order].sort((a, b) => a - b).map((i) => items[i]!);
+}
+
+function tokenizerOf({ tokenizer }: Model): ModelTokenizer {
+  if (tokenizer !== undefined) return tokenizer;
+  throw new CongError(
+    "NO_TOKENIZER",
+    "this model has no tokenizer, and the tasks are texts",
+    {},
+    "copy the tokenizer's files of the same model into the folder",
+  );
+}

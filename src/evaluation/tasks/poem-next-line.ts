@@ -1,0 +1,39 @@
+/** Which of four lines goes on? One is the poet's, the others stand at the same place in other poems of the same form. */
+import { createRandom } from "../../support/random.ts";
+import type { ChoiceItem, ChoiceTask } from "../harness/task.ts";
+import { markedLines, testPoems } from "./poems.ts";
+
+const distractors = 3;
+
+export const poemNextLine: ChoiceTask = {
+  kind: "choice",
+  name: "poem-next-line",
+  title: "next line of a poem, four options",
+  titleZh: "古诗接句（四选一）",
+  note: "Distractors stand at the same place in other test poems of the same form: length and punctuation tell nothing.",
+  noteZh: "干扰项取自同体裁其他测试诗的同一位置，字数与标点不透露答案。",
+  version: 1,
+  async load({ seed, data }) {
+    const poems = (await testPoems({ data })).map((poem) => ({ ...poem, lines: markedLines(poem.text) }));
+    const forms = new Map<string, typeof poems>();
+    for (const poem of poems) forms.set(poem.form, [...(forms.get(poem.form) ?? []), poem]);
+    return poems.flatMap(({ id, form, lines }): ChoiceItem[] => {
+      const random = createRandom(seed).fork(id);
+      const at = 1 + random.integer(Math.max(1, lines.length - 1));
+      const right = lines[at];
+      if (right === undefined) return [];
+      // The same mark at the end, so that only the words decide.
+      const mark = [...right].at(-1);
+      const others = forms.get(form)!.flatMap((poem) => {
+        const line = poem.lines[at];
+        return line !== undefined && line !== right && line.length === right.length && line.endsWith(mark!)
+          ? [line]
+          : [];
+      });
+      const picked = random.shuffle([...new Set(others)]).slice(0, distractors);
+      if (picked.length < distractors) return [];
+      const choices = random.shuffle([right, ...picked]);
+      return [{ id, context: lines.slice(0, at).join(""), choices, answer: choices.indexOf(right), group: undefined }];
+    });
+  },
+};
