@@ -5,6 +5,7 @@ import { decodeBenchmark } from "./decode.ts";
 import { dedupeBenchmark } from "./dedupe.ts";
 import { gemm } from "./gemm.ts";
 import { newsBenchmark } from "./news.ts";
+import { poems } from "./poems.ts";
 import { type Benchmark, machine, readOptions, say, table } from "./report.ts";
 import { shakespeare } from "./shakespeare.ts";
 import { tokenizerBenchmark } from "./tokenizer.ts";
@@ -15,6 +16,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   decode: decodeBenchmark,
   gemm,
   news: newsBenchmark,
+  poems,
   shakespeare,
   tokenizer: tokenizerBenchmark,
   "train-step": trainStepBenchmark,
