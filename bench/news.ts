@@ -2,7 +2,7 @@
  * Classes of Chinese news titles, everything from zero: 45,000 titles to learn from (a quarter of what the published
  * figures had: Transformer 89.91 %, TextCNN 91.22 %, FastText 92.23 %), accuracy on the official 10,000 test titles.
  *
- * An ensemble, the mean of two members' probabilities: a linear model over characters, pairs and triples of characters
+ * An ensemble, the weighted mean of two members' probabilities: a linear model over characters, pairs and triples of characters
  * that starts at naive Bayes, and a small transformer pretrained on the same titles (masked characters). Settings are
  * chosen on `dev`; the test titles answer one question, how good the finished ensemble is.
  */
@@ -38,6 +38,8 @@ interface Answers {
 
 type Member = (news: News, seed: number, tell: Tell) => Promise<Answers>;
 const members: Readonly<Record<string, Member>> = { linear: linearAnswers, encoder: encoderAnswers };
+/** Chosen on dev, where 0.3 was better than 0.4 and 0.5. */
+const shares: Readonly<Record<string, number>> = { linear: 0.7, encoder: 0.3 };
 
 async function run(news: News, names: readonly string[], seed: number): Promise<Row> {
   const began = performance.now();
@@ -49,12 +51,12 @@ async function run(news: News, names: readonly string[], seed: number): Promise<
     tell(`${name}: ${accuracy(answers.dev, news.dev.labels)} of dev`);
     all.push(answers);
   }
-  // Equal shares: nothing is fitted to dev here.
+  const total = names.reduce((sum, name) => sum + shares[name]!, 0);
   const score = (split: "dev" | "test") =>
     accuracy(
       average(
         all.map((answers) => answers[split]),
-        all.map(() => 1 / all.length),
+        names.map((name) => shares[name]! / total),
       ),
       news[split].labels,
     );
