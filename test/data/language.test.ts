@@ -28,7 +28,8 @@ const isThere = await fetchDataset("udhr", { folder: join(folder, "udhr") }).the
 );
 
 /** Languages written in Han characters are Chinese here; translations that are English in all but name are left out. */
-const chinese = /^(?:cmn_hans|cmn_hant|yue|lzh|wuu|hak|nan_hant|gan|hsn|cjy)$/;
+// 023 and 026 are the set's own codes for translations that it gives as Chinese and Korean; vie_han is Vietnamese in Han characters.
+const chinese = /^(?:023|cmn|yue|lzh|wuu|hak|nan|gan|hsn|cjy)/;
 const expected = (code: string): string =>
   chinese.test(code)
     ? "zh"
@@ -36,10 +37,10 @@ const expected = (code: string): string =>
       ? "en"
       : code.startsWith("jpn")
         ? "ja"
-        : code.startsWith("kor")
+        : /^(?:kor|026)/.test(code)
           ? "ko"
           : "other";
-const nearlyEnglish = /^(?:pcm|sco|enm|eng_)/;
+const leftOut = /^(?:pcm|sco|enm|eng_|vie_han)/;
 
 test.skipIf(!isThere)("articles of the declaration: accuracy by language", () => {
   const articles = readFileSync(join(folder, "udhr/udhr.jsonl"), "utf8")
@@ -50,7 +51,7 @@ test.skipIf(!isThere)("articles of the declaration: accuracy by language", () =>
   const right: Record<string, number> = {};
   const total: Record<string, number> = {};
   for (const { code, text } of articles) {
-    if (nearlyEnglish.test(code)) continue;
+    if (leftOut.test(code)) continue;
     const wanted = expected(code);
     total[wanted] = (total[wanted] ?? 0) + 1;
     if (identifyLanguage(text) === wanted) right[wanted] = (right[wanted] ?? 0) + 1;
@@ -60,5 +61,5 @@ test.skipIf(!isThere)("articles of the declaration: accuracy by language", () =>
     Object.fromEntries(Object.keys(total).map((language) => [language, `${right[language] ?? 0}/${total[language]}`])),
   );
   for (const language of ["zh", "en", "ja", "ko"]) expect(accuracy(language), language).toBeGreaterThan(0.96);
-  expect(accuracy("other")).toBeGreaterThan(0.98);
+  expect(accuracy("other")).toBeGreaterThan(0.99);
 });

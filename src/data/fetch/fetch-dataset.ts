@@ -95,7 +95,8 @@ async function unpack(
   const stream = createReadStream(archive).pipe(createGunzip());
   let files = 0;
   for await (const { path, bytes } of tarFiles(stream as AsyncIterable<Uint8Array>, (path) => entry.wants.test(path))) {
-    progress?.update(++files);
+    files++;
+    progress?.update(files);
     const part = entry.part?.(path) ?? name;
     let writer = writers.get(part);
     if (writer === undefined) {
