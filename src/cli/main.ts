@@ -36,6 +36,14 @@ const verbs: Readonly<Record<string, Verb>> = {
     summary: "measure a model on tasks",
     load: async () => (await import("./evaluate.ts")).evaluateCommand(),
   },
+  quantize: {
+    summary: "weights in 4 or 8 bits, and what they cost",
+    load: async () => (await import("./quantize.ts")).quantizeCommand(),
+  },
+  export: {
+    summary: "write a model for other programs, verified",
+    load: async () => (await import("./export.ts")).exportCommand(),
+  },
 };
 
 const program = new Command("congling")

@@ -11,7 +11,7 @@ export type { TokenLogProbability } from "./log-probabilities.ts";
 export { createModel, type GenerateRequest, type Model, type ModelParts, type StreamRequest } from "./model.ts";
 export { type PromptLookupOptions, type Proposer, promptLookup } from "./prompt-lookup.ts";
 export type { ModelTokenizer, PromptRequest } from "./prompts.ts";
-export type { WeightType } from "./quantize-parameters.ts";
+export { bitsOf, type WeightType } from "./quantize-parameters.ts";
 export type { Network, Prefix } from "./session/network.ts";
 export { ProgramPool } from "./session/program-pool.ts";
 export { createSession, type SessionOptions } from "./session/session.ts";

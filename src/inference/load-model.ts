@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type Adapter, attachLora, type PrefixAdapter, prefixTable, readAdapter } from "../adapters/index.ts";
 import { onnxruntimeBackend } from "../engine/backends/onnxruntime/index.ts";
 import type { Backend, HostTensor } from "../engine/index.ts";
-import { readJsonObject } from "../models/checkpoint/index.ts";
+import { blockQuantizationBits, readJsonObject } from "../models/checkpoint/index.ts";
 import { type JsonObject, loadModelParameters, type ModelConfig } from "../models/index.ts";
 import { checkInteger, checkOneOf } from "../support/checks.ts";
 import { CongError } from "../support/errors.ts";
@@ -16,7 +16,7 @@ import { type LoadedLeaf, quantizeRows, spreadQuantized, type WeightType, weight
 import type { Prefix } from "./session/network.ts";
 
 export interface LoadModelOptions {
-  /** How weights are held. int8 and int4 are quantised while loading. Default "float32". */
+  /** How weights are held. int8 and int4 are quantised while loading. Default: as the folder was quantised, else "float32". */
   readonly dtype?: WeightType | undefined;
   /** Threads of the CPU backend. Default: physical cores available to this process. */
   readonly threads?: number | undefined;
@@ -33,14 +33,15 @@ export interface LoadModelOptions {
  * @throws CongError that names what is missing, damaged or does not fit; then nothing stays loaded
  */
 export async function loadModel(folder: string, options: LoadModelOptions = {}): Promise<Model> {
-  const { dtype = "float32", threads } = options;
-  checkOneOf("loadModel", { dtype }, weightTypes);
+  const { threads } = options;
+  if (options.dtype !== undefined) checkOneOf("loadModel", { dtype: options.dtype }, weightTypes);
   if (threads !== undefined) checkInteger("loadModel", { threads }, { min: 1 });
   // What is small and may be wrong comes before the weights.
   const tokenizer = options.tokenizer ?? (await ownTokenizer(folder));
   const adapter = typeof options.adapter === "string" ? await readAdapter(options.adapter) : options.adapter;
   const generation = await readGenerationConfig(folder);
   const backend = options.backend ?? onnxruntimeBackend(threads === undefined ? {} : { threads });
+  const dtype = options.dtype ?? (await storedType(folder));
   const rows = quantizeRows(dtype, backend);
   const { family, config, parameters } = await loadModelParameters<LoadedLeaf>(folder, { rows });
   const endIds = idsOf(generation?.eos_token_id) ?? config.endIds;
@@ -62,6 +63,15 @@ export async function loadModel(folder: string, options: LoadModelOptions = {}):
     tokenizerFolder: folder,
     adapted: adapter !== undefined,
   });
+}
+
+/** How `congling quantize` left the weights of a folder. */
+async function storedType(folder: string): Promise<WeightType> {
+  const path = join(folder, "config.json");
+  const info = await stat(path).catch(() => undefined);
+  // What is missing is told by the reader of the weights.
+  const bits = info === undefined ? undefined : blockQuantizationBits(await readJsonObject(path));
+  return bits === undefined ? "float32" : bits === 4 ? "int4" : "int8";
 }
 
 /** The folder's tokenizer; undefined when it has none. A damaged one is an error. */

@@ -1,6 +1,7 @@
 /** Model folders in and out. */
+export { blockQuantization, blockQuantizationBits } from "./block-quantized.ts";
 export type { Checkpoint, CheckpointSpec, QuantizedRows } from "./checkpoint.ts";
-export { convertFloat, toHostTensor } from "./host-tensors.ts";
+export { convertFloat, storedDtype, toHostTensor } from "./host-tensors.ts";
 export { isRotaryBuffer, type LoadParametersOptions, loadParameters, type RowSink } from "./load-parameters.ts";
 export { type OpenCheckpointOptions, openCheckpoint } from "./open.ts";
 export { dequantizeRows } from "./quantized.ts";

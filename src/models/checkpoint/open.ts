@@ -5,6 +5,7 @@ import { CongError } from "../../support/errors.ts";
 import { recoverFolder } from "../../support/files.ts";
 import { unknownName } from "../../support/suggest.ts";
 import type { JsonObject } from "../family.ts";
+import { blockDequantized } from "./block-quantized.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { hostDtype, toHostTensor } from "./host-tensors.ts";
 import { dequantized } from "./quantized.ts";
@@ -22,7 +23,7 @@ export type OpenCheckpointOptions = OpenFilesOptions;
  *
  * Folders in the layout of THUDM are shown as Hugging Face ones: ChatGLM2-6B, ChatGLM3-6B and GLM-4-9B as `glm`.
  * ChatGLM-6B, for which there is no other layout, keeps its names. Official int8 and int4 weights are dequantised when
- * they are read; `readQuantized` gives their codes.
+ * they are read; `readQuantized` gives their codes. Congling's own quantised folders (`block-quantized.ts`) are, too.
  *
  * @throws CongError `PATH_NOT_FOUND`, `FILE_READ_FAILED`, `BAD_CONFIG`, `SAFETENSORS_INVALID`, `PICKLE_INVALID`,
  * `PICKLE_UNSAFE`, or `CHECKPOINT_INVALID` that lists every contradiction between index and shards
@@ -40,7 +41,7 @@ export async function openCheckpoint(folder: string, options: OpenCheckpointOpti
   const indexTotal = options.indexTotal ?? (layout === "chatglm-6b" ? "ignore" : "error");
   const files = await openTensorFiles(folder, { ...options, indexTotal });
   try {
-    const stored = dequantized(plainCheckpoint(folder, config, files), files, config);
+    const stored = blockDequantized(dequantized(plainCheckpoint(folder, config, files), files, config), files);
     if (layout === "chatglm") return fromThudm(stored);
     return layout === "chatglm-6b" ? fromChatGlm6b(stored) : stored;
   } catch (error) {

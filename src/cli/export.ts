@@ -1,0 +1,108 @@
+/** `congling export`: a model for other programs, verified by running them. */
+import { readdir } from "node:fs/promises";
+import { Command, Option } from "commander";
+import {
+  exportGguf,
+  exportHf,
+  exportOnnx,
+  type GgufExportType,
+  readGgufVocabulary,
+  sourceOfCheckpoint,
+} from "../export/index.ts";
+import { openCheckpoint, type SavedDtype, tokenizerFiles } from "../models/index.ts";
+import { CongError } from "../support/index.ts";
+
+interface ExportOptions {
+  readonly to: "hf" | "gguf" | "onnx";
+  readonly out: string;
+  readonly type?: string;
+  readonly verify: boolean;
+  readonly nodeLlamaCpp?: string;
+}
+
+const hfTypes: readonly SavedDtype[] = ["float32", "float16", "bfloat16"];
+const ggufTypes: readonly GgufExportType[] = ["f32", "f16", "q8_0", "q4_0"];
+
+const examples = `
+  hf     a folder that transformers, vLLM and SGLang open: config.json, safetensors, tokenizer; read back bit for bit
+  gguf   one file for llama.cpp and Ollama, which must then answer as Congling does (needs the package node-llama-cpp)
+  onnx   model.onnx for plain onnxruntime, which must then answer as Congling does
+
+Examples:
+  congling export runs/sft --to hf --out exported --type bfloat16
+  congling export runs/sft --to gguf --type q4_0 --out poems-q4_0.gguf
+  congling export runs/sft-int4 --to gguf --type q4_0 --out poems.gguf --no-verify
+  congling export runs/sft --to onnx --out poems-onnx
+`;
+
+export function exportCommand(): Command {
+  return new Command("export")
+    .description("write a model for other programs, and check that they answer alike")
+    .argument("<dir>", "model folder")
+    .addOption(new Option("--to <format>", "what to write").choices(["hf", "gguf", "onnx"]).makeOptionMandatory())
+    .requiredOption("-o, --out <path>", "folder (hf, onnx) or file (gguf) to write")
+    .option("--type <type>", `type of the weights: ${hfTypes.join(", ")} (hf); ${ggufTypes.join(", ")} (gguf)`)
+    .option("--no-verify", "do not run the other program (hf is always read back)")
+    .option("--node-llama-cpp <dir>", "folder of the package node-llama-cpp, where it is not installed beside Congling")
+    .addHelpText("after", examples)
+    .exitOverride()
+    .showHelpAfterError("(see --help)")
+    .action(run);
+}
+
+async function run(from: string, options: ExportOptions): Promise<void> {
+  const type = typeOf(options);
+  const checkpoint = await openCheckpoint(from);
+  try {
+    process.stdout.write(`${await write(from, sourceOfCheckpoint(checkpoint), { ...options, type })}\n`);
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+async function write(
+  from: string,
+  source: ReturnType<typeof sourceOfCheckpoint>,
+  { to, out, type, verify, nodeLlamaCpp }: ExportOptions,
+): Promise<string> {
+  if (to === "hf") {
+    const { tensors } = await exportHf(source, out, { dtype: type as SavedDtype, tokenizerFrom: from });
+    return `${out}: ${tensors} tensors in ${type}, read back bit for bit`;
+  }
+  if (to === "onnx") {
+    const { nodes, bytes, verification } = await exportOnnx(source, out, verify ? {} : { verify: false });
+    return `${out}: ${nodes} nodes, ${megabytes(bytes)}; ${verdict("onnxruntime", verification)}`;
+  }
+  const vocabulary = (await hasTokenizer(from)) ? await readGgufVocabulary(from) : undefined;
+  const judge = nodeLlamaCpp === undefined ? {} : { nodeLlamaCpp };
+  const { architecture, tensors, bytes, fallbacks, verification } = await exportGguf(source, out, {
+    type: type as GgufExportType,
+    vocabulary,
+    verify: verify ? judge : false,
+  });
+  const other = fallbacks.length === 0 ? "" : `; ${fallbacks.length} matrices without whole blocks as f16`;
+  const words = vocabulary === undefined ? "; made-up vocabulary, because the folder has no tokenizer" : "";
+  const size = `${tensors} tensors, ${megabytes(bytes)}`;
+  return `${out}: ${architecture}, ${type}, ${size}${other}${words}; ${verdict("llama.cpp", verification)}`;
+}
+
+const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(2)} MiB`;
+
+const verdict = (judge: string, verification: object | undefined): string =>
+  verification === undefined ? "not verified" : `${judge} answers as Congling does`;
+
+async function hasTokenizer(folder: string): Promise<boolean> {
+  const names = await readdir(folder);
+  return tokenizerFiles.some(
+    (name) => /^(?:tokenizer\.(?:json|model)|ice_text\.model)$/.test(name) && names.includes(name),
+  );
+}
+
+/** The type asked for, or the default of the format. */
+function typeOf({ to, type }: ExportOptions): string {
+  const allowed: readonly string[] = to === "hf" ? hfTypes : to === "gguf" ? ggufTypes : ["float32"];
+  const chosen = type ?? (to === "gguf" ? "f16" : "float32");
+  if (allowed.includes(chosen)) return chosen;
+  const what = `--type ${chosen} is not a type of ${to}`;
+  throw new CongError("BAD_ARGUMENT", what, { to, type }, `wanted one of ${allowed.join(", ")}`);
+}
