@@ -194,7 +194,8 @@ describe("poems", () => {
     // couplets: opposite 2 of 2, neighbours 河穷 alike; ends: 流 目 楼 right, 尽 free; tails: 3 of 4, for 一层楼 was no level
     // tail while 一 had its entering tone. 13 of 14.
     expect(toneScore(heron)).toBeCloseTo(13 / 14, 12);
-    expect(toneScore("妈妈妈妈妈，妈妈妈妈妈。")).toBeCloseTo(1 / 6, 12);
+    // All level: only the end of the even line is right, of 2 alternations, 1 opposition, 1 end and 2 tails.
+    expect(toneScore("天天天天天，天天天天天。")).toBeCloseTo(1 / 6, 12);
   });
 
   test("next lines: four options of one shape, the same for a seed, the answer anywhere", async () => {
@@ -219,10 +220,8 @@ describe("poems", () => {
     const { model } = uniformModel({ write });
     const { tasks: reports } = await evaluate(model, [task], { name: "x", data, limit: 60 });
     const [form, tones, rhyme] = reports[0]!.figures;
-    const share = reports[0]!.samples.filter(({ output }) => output === heron).length;
     expect(form!.value).toBeGreaterThan(0);
     expect(form!.value).toBeLessThan(1);
-    expect(share).toBeGreaterThanOrEqual(0);
     expect(form!.reference).toBe(1);
     expect(tones!.value).toBeCloseTo(toneScore(heron)!, 12);
     expect(tones!.reference).toBeGreaterThan(0.8);

@@ -4,6 +4,8 @@ import type { ChoiceItem, ChoiceTask } from "../harness/task.ts";
 import { markedLines, testPoems } from "./poems.ts";
 
 const distractors = 3;
+/** Poems looked at for them; a poem whose line has a rare end mark is left out. */
+const mostTries = 300;
 
 export const poemNextLine: ChoiceTask = {
   kind: "choice",
@@ -23,15 +25,15 @@ export const poemNextLine: ChoiceTask = {
       const right = lines[at];
       if (right === undefined) return [];
       // The same mark at the end, so that only the words decide.
-      const mark = [...right].at(-1);
-      const others = forms.get(form)!.flatMap((poem) => {
-        const line = poem.lines[at];
-        return line !== undefined && line !== right && line.length === right.length && line.endsWith(mark!)
-          ? [line]
-          : [];
-      });
-      const picked = random.shuffle([...new Set(others)]).slice(0, distractors);
-      if (picked.length < distractors) return [];
+      const mark = [...right].at(-1)!;
+      const others = forms.get(form)!;
+      const picked = new Set<string>();
+      for (let tries = 0; picked.size < distractors && tries < mostTries; tries++) {
+        const line = random.choice(others).lines[at];
+        if (line !== undefined && line !== right && line.length === right.length && line.endsWith(mark))
+          picked.add(line);
+      }
+      if (picked.size < distractors) return [];
       const choices = random.shuffle([right, ...picked]);
       return [{ id, context: lines.slice(0, at).join(""), choices, answer: choices.indexOf(right), group: undefined }];
     });
