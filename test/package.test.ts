@@ -28,6 +28,7 @@ const promised: Readonly<Record<string, readonly string[]>> = {
   "./tokenizers": ["loadTokenizer", "applyChatTemplate", "trainByteLevelBpe"],
   "./adapters": ["readAdapter", "attachLora", "initPrefix"],
   "./inference": ["loadModel", "createModel", "beamSearch"],
+  "./compression": ["quantizeFolder"],
   "./serving": ["createApp", "listen"],
   "./evaluation": ["bleu"],
   "./export": ["exportGguf", "exportOnnx"],
