@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { onnxruntimeBackend } from "../src/engine/backends/onnxruntime/index.ts";
+import { trigramBits } from "../src/evaluation/index.ts";
 import { loadModelParameters } from "../src/models/index.ts";
 import { createRandom, type Random } from "../src/support/random.ts";
 import { loadTokenizer, type Tokenizer } from "../src/tokenizers/index.ts";
@@ -17,7 +18,6 @@ import { pretrain, pretrainSettings, resolveSettings, trainTokenizer } from "../
 import { createTokenEvaluator, type TokenEvaluator } from "../src/training/objectives/evaluator.ts";
 import { openingOf } from "../src/training/objectives/objective.ts";
 import { ignored, type Sample } from "../src/training/objectives/samples.ts";
-import { trigramBits } from "./poems/kneser-ney.ts";
 import { type Benchmark, type Row, say } from "./report.ts";
 
 interface Poem {

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { onnxruntimeBackend } from "../src/engine/backends/onnxruntime/index.ts";
 import { elementCount, flattenTree, type HostTensor } from "../src/engine/index.ts";
+import { trigramBits } from "../src/evaluation/index.ts";
 import { loadModel } from "../src/inference/index.ts";
 import { saveCheckpoint } from "../src/models/checkpoint/index.ts";
 import { checkInteger } from "../src/support/checks.ts";
@@ -26,7 +27,6 @@ import { readFunnel, readPoems } from "./quickstart/read-poems.ts";
 import { reportPage, type Section } from "./quickstart/report.ts";
 import { blankSample, chatSample, packedRows } from "./quickstart/rows.ts";
 import { trainRows } from "./quickstart/train-rows.ts";
-import { trigramBits } from "./quickstart/trigram.ts";
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
 const [length, batch] = [256, 8];
@@ -156,7 +156,7 @@ async function quickstart(steps: number, seed: number, out: string): Promise<voi
       title: "Bits a character, held-out poems 留出诗每字比特",
       head: ["", "bits 比特"],
       rows: [
-        ["interpolated Kneser–Ney trigram 三元统计", counted.toFixed(3)],
+        ["modified Kneser–Ney trigram 三元统计", counted.toFixed(3)],
         ["pre-trained 预训练", bits.base.toFixed(3)],
         ["fine-tuned 微调后", after.toFixed(3)],
       ],

@@ -18,13 +18,15 @@ interface ExportOptions {
   readonly type?: string;
   readonly verify: boolean;
   readonly nodeLlamaCpp?: string;
+  readonly python?: string;
 }
 
 const hfTypes: readonly SavedDtype[] = ["float32", "float16", "bfloat16"];
 const ggufTypes: readonly GgufExportType[] = ["f32", "f16", "q8_0", "q4_0"];
 
 const examples = `
-  hf     a folder that transformers, vLLM and SGLang open: config.json, safetensors, tokenizer; read back bit for bit
+  hf     a folder that transformers, vLLM and SGLang open: config.json, safetensors, tokenizer; read back bit for bit, and
+         where a Python has transformers, that must answer as Congling does (--python to name it)
   gguf   one file for llama.cpp and Ollama, which must then answer as Congling does (needs the package node-llama-cpp)
   onnx   model.onnx for plain onnxruntime, which must then answer as Congling does
 
@@ -42,8 +44,9 @@ export function exportCommand(): Command {
     .addOption(new Option("--to <format>", "what to write").choices(["hf", "gguf", "onnx"]).makeOptionMandatory())
     .requiredOption("-o, --out <path>", "folder (hf, onnx) or file (gguf) to write")
     .option("--type <type>", `type of the weights: ${hfTypes.join(", ")} (hf); ${ggufTypes.join(", ")} (gguf)`)
-    .option("--no-verify", "do not run the other program (hf is always read back)")
+    .option("--no-verify", "do not run the other program (hf is read back all the same)")
     .option("--node-llama-cpp <dir>", "folder of the package node-llama-cpp, where it is not installed beside Congling")
+    .option("--python <program>", "Python that has transformers, to verify hf with")
     .addHelpText("after", examples)
     .exitOverride()
     .showHelpAfterError("(see --help)")
@@ -63,11 +66,16 @@ async function run(from: string, options: ExportOptions): Promise<void> {
 async function write(
   from: string,
   source: ReturnType<typeof sourceOfCheckpoint>,
-  { to, out, type, verify, nodeLlamaCpp }: ExportOptions,
+  { to, out, type, verify, nodeLlamaCpp, python }: ExportOptions,
 ): Promise<string> {
   if (to === "hf") {
-    const { tensors } = await exportHf(source, out, { dtype: type as SavedDtype, tokenizerFrom: from });
-    return `${out}: ${tensors} tensors in ${type}, read back bit for bit`;
+    const { tensors, verification } = await exportHf(source, out, {
+      dtype: type as SavedDtype,
+      tokenizerFrom: from,
+      ...(verify ? (python === undefined ? {} : { verify: { python } }) : { verify: false }),
+    });
+    const said = verification === undefined ? "transformers not asked" : verdict("transformers", verification);
+    return `${out}: ${tensors} tensors in ${type}, read back bit for bit; ${said}`;
   }
   if (to === "onnx") {
     const { nodes, bytes, verification } = await exportOnnx(source, out, verify ? {} : { verify: false });

@@ -1,4 +1,6 @@
 /** Evaluation: metrics, tasks, and the harness that runs tasks on models. */
+
+export { type Trigram, trainTrigram, trigramBits } from "./baselines/trigram.ts";
 export { dataFolders } from "./harness/data-folders.ts";
 export { openingIds, type SplitIds, splitIds } from "./harness/encode.ts";
 export { type EvaluateOptions, type Evaluation, evaluate, type TaskReport } from "./harness/evaluate.ts";

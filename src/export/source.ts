@@ -1,7 +1,13 @@
 /** What exporters start from: a family, its configuration, and its tensors one at a time by checkpoint name. */
-import { flattenTree, type HostTensor, type TensorSpec } from "../engine/index.ts";
+import { flattenTree, type HostTensor, mapTree, type TensorSpec } from "../engine/index.ts";
 import { type Checkpoint, convertFloat } from "../models/checkpoint/index.ts";
-import { type LoadedParameters, type ModelConfig, type ModelFamily, readModelConfig } from "../models/index.ts";
+import {
+  type LoadedParameters,
+  type ModelConfig,
+  type ModelFamily,
+  type ParameterTree,
+  readModelConfig,
+} from "../models/index.ts";
 import { CongError, unknownName } from "../support/index.ts";
 
 export interface ExportSource {
@@ -67,4 +73,15 @@ export async function readFloats(source: ExportSource, name: string, shape: read
     }
   }
   return values;
+}
+
+/** All parameters in memory, in float32, as a tree of the family. Throws as `readFloats` does. */
+export async function allParameters(source: ExportSource): Promise<ParameterTree<HostTensor>> {
+  const values = new Map<string, Float32Array>();
+  for (const [name, shape] of parametersOf(source)) values.set(name, await readFloats(source, name, shape));
+  return mapTree<TensorSpec, HostTensor>(source.family.parameters(source.config), ({ shape }, name) => ({
+    dtype: "float32",
+    shape: shape.map(Number),
+    data: values.get(name)!,
+  })) as ParameterTree<HostTensor>;
 }

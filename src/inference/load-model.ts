@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type Adapter, attachLora, type PrefixAdapter, prefixTable, readAdapter } from "../adapters/index.ts";
 import { onnxruntimeBackend } from "../engine/backends/onnxruntime/index.ts";
 import type { Backend, HostTensor } from "../engine/index.ts";
-import { blockQuantizationBits, readJsonObject } from "../models/checkpoint/index.ts";
+import { blockQuantizationBits, openCheckpoint, readJsonObject } from "../models/checkpoint/index.ts";
 import { type JsonObject, loadModelParameters, type ModelConfig } from "../models/index.ts";
 import { checkInteger, checkOneOf } from "../support/checks.ts";
 import { CongError } from "../support/errors.ts";
@@ -22,7 +22,7 @@ export interface LoadModelOptions {
   readonly threads?: number | undefined;
   /** Default: the folder's own; a model without one takes and gives ids. `false`: none. */
   readonly tokenizer?: ModelTokenizer | false | undefined;
-  /** LoRA or a learned prefix, or the folder of one. */
+  /** LoRA or a learned prefix, or the folder of one. Default: the prefix that the model's own folder holds, if any. */
   readonly adapter?: string | Adapter | undefined;
   /** Where to compute. Default: onnxruntime on the CPU. */
   readonly backend?: Backend | undefined;
@@ -38,7 +38,8 @@ export async function loadModel(folder: string, options: LoadModelOptions = {}):
   if (threads !== undefined) checkInteger("loadModel", { threads }, { min: 1 });
   // What is small and may be wrong comes before the weights.
   const tokenizer = options.tokenizer ?? (await ownTokenizer(folder));
-  const adapter = typeof options.adapter === "string" ? await readAdapter(options.adapter) : options.adapter;
+  const adapterSource = options.adapter ?? (await ownPrefix(folder));
+  const adapter = typeof adapterSource === "string" ? await readAdapter(adapterSource) : adapterSource;
   const generation = await readGenerationConfig(folder);
   const backend = options.backend ?? onnxruntimeBackend(threads === undefined ? {} : { threads });
   const dtype = options.dtype ?? (await storedType(folder));
@@ -63,6 +64,13 @@ export async function loadModel(folder: string, options: LoadModelOptions = {}):
     tokenizerFolder: folder,
     adapted: adapter !== undefined,
   });
+}
+
+/** The folder itself, when P-Tuning v2 left a prefix in it beside the whole model (`pre_seq_len` says so). */
+async function ownPrefix(folder: string): Promise<string | undefined> {
+  const checkpoint = await openCheckpoint(folder);
+  await checkpoint.close();
+  return checkpoint.hasPrefixEncoder ? folder : undefined;
 }
 
 /** How `congling quantize` left the weights of a folder. */

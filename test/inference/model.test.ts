@@ -146,6 +146,28 @@ describe.skipIf(!thudm.every((name) => hasGolden(name))).each(thudm)("%s", (name
   });
 });
 
+test.skipIf(!hasGolden("chatglm3-tiny-ptuning-v2"))("a folder that holds model and prefix uses both", async () => {
+  const tuned = join(folder, "tuned");
+  cpSync(pathOf("chatglm3-tiny-thudm"), tuned, { recursive: true });
+  for (const [from, to] of [
+    ["config.json", "config.json"],
+    ["pytorch_model.bin", "pytorch_model-prefix.bin"],
+  ] as const) {
+    cpSync(join(pathOf("chatglm3-tiny-ptuning-v2"), from), join(tuned, to));
+  }
+  const path = join(tuned, "pytorch_model.bin.index.json");
+  const index = JSON.parse(readFileSync(path, "utf8"));
+  index.weight_map["transformer.prefix_encoder.embedding.weight"] = "pytorch_model-prefix.bin";
+  index.metadata.total_size += 6 * 3 * 2 * 2 * 16 * 4; // positions, layers, key and value, groups, channels, bytes
+  rmSync(path);
+  writeFileSync(path, JSON.stringify(index));
+  const golden = readGolden("chatglm3-tiny-ptuning-v2/golden.safetensors");
+  await using(loadModel(tuned, { threads: 1 }), async (model) => {
+    const { logits } = await model.forward({ inputIds: rows(golden.input_ids!) });
+    expect(relativeError([...logits.data], toNumbers(golden.logits!))).toBeLessThan(1e-4);
+  });
+});
+
 test.skipIf(!hasGolden("chatglm3-tiny-ptuning-v2"))("P-Tuning v2 of ChatGLM3", async () => {
   const golden = readGolden("chatglm3-tiny-ptuning-v2/golden.safetensors");
   const adapter = pathOf("chatglm3-tiny-ptuning-v2");

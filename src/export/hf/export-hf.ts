@@ -1,7 +1,8 @@
 /**
  * Exports a model as a folder that Hugging Face tools open: `config.json`, sharded safetensors, the tokenizer's files. One
  * tensor is in memory at a time. The folder is then opened as a stranger's would be: its configuration must describe the
- * same network, and every tensor must hold the source's numbers, rounded once where a narrower type was asked for.
+ * same network, and every tensor must hold the source's numbers, rounded once where a narrower type was asked for. Where a
+ * Python with transformers is at hand, it must then answer as Congling does.
  */
 import type { DType, HostTensor } from "../../engine/index.ts";
 import {
@@ -14,16 +15,24 @@ import {
 import { readModelConfig } from "../../models/index.ts";
 import { CongError, unknownName } from "../../support/index.ts";
 import { type ExportSource, parametersOf, readFloats } from "../source.ts";
+import { type HfVerification, hasTransformers, type VerifyHfOptions, verifyHf } from "./verify.ts";
 
 export interface ExportHfOptions extends Omit<SaveOptions, "dtype" | "keepsFloat32"> {
   /** Type of all weights. Default "float32". Routers' correction biases stay float32, as in transformers. */
   readonly dtype?: SaveOptions["dtype"];
+  /**
+   * How transformers is asked. With options it must be there; by default it is asked where `python3` has it and the model
+   * continues texts. `false`: not asked.
+   */
+  readonly verify?: VerifyHfOptions | false;
 }
 
 export interface HfExport {
   readonly folder: string;
   /** Tensors written, read back and compared. */
   readonly tensors: number;
+  /** What transformers said; undefined when it was not asked. */
+  readonly verification: HfVerification | undefined;
 }
 
 /**
@@ -31,7 +40,15 @@ export interface HfExport {
  * @throws CongError `VERIFICATION_FAILED`, `SHAPE_MISMATCH`, `NOT_FINITE`, `FOLDER_IN_USE`, or the errors of writing files
  */
 export async function exportHf(source: ExportSource, folder: string, options: ExportHfOptions = {}): Promise<HfExport> {
-  await convertCheckpoint(asCheckpoint(source), folder, { dtype: "float32", ...options });
+  const { verify, ...saving } = options;
+  await convertCheckpoint(asCheckpoint(source), folder, { dtype: "float32", ...saving });
+  const tensors = await readBack(source, folder);
+  const asks = verify === undefined ? source.family.mask === "causal" && hasTransformers() : verify !== false;
+  return { folder, tensors, verification: asks ? await verifyHf(folder, verify || {}) : undefined };
+}
+
+/** Compares configuration and every tensor with the source; the number of tensors. */
+async function readBack(source: ExportSource, folder: string): Promise<number> {
   const written = await openCheckpoint(folder);
   try {
     checkConfig(source, written);
@@ -42,7 +59,7 @@ export async function exportHf(source: ExportSource, folder: string, options: Ex
       const wanted = convertFloat({ dtype: "float32", shape, data: values }, dtype, name);
       checkSame(name, wanted, await written.read(name), folder);
     }
-    return { folder, tensors: parameters.length };
+    return parameters.length;
   } finally {
     await written.close();
   }

@@ -4,11 +4,9 @@
  */
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
-import { type HostTensor, mapTree, type TensorSpec } from "../../engine/index.ts";
-import type { ParameterTree } from "../../models/index.ts";
 import { type Answer, type AnswerComparison, answerOf, compareAnswers, spreadPrompt } from "../answer.ts";
 import { askInProcess } from "../judge-process.ts";
-import { type ExportSource, parametersOf, readFloats } from "../source.ts";
+import { allParameters, type ExportSource } from "../source.ts";
 
 export interface VerifyOnnxOptions {
   /** Token ids to answer. Default: eight ids spread over the vocabulary. */
@@ -52,16 +50,6 @@ export async function verifyOnnx(
   });
   const comparison = compareAnswers("onnxruntime", ours, theirs, { logits: tolerance });
   return { ...comparison, judge: "onnxruntime", answer: theirs };
-}
-
-async function allParameters(source: ExportSource): Promise<ParameterTree<HostTensor>> {
-  const values = new Map<string, Float32Array>();
-  for (const [name, shape] of parametersOf(source)) values.set(name, await readFloats(source, name, shape));
-  return mapTree<TensorSpec, HostTensor>(source.family.parameters(source.config), ({ shape }, name) => ({
-    dtype: "float32",
-    shape: shape.map(Number),
-    data: values.get(name)!,
-  })) as ParameterTree<HostTensor>;
 }
 
 interface Request {

@@ -2,4 +2,3 @@ export { type ChatGlm6bOptions, chatGlm6bReply, chatGlm6bTokenizer, widenPunctua
 export { chatGlm2Tokenizer, chatGlm3Tokenizer } from "./chatglm3.ts";
 export { detectChatGlm } from "./detect.ts";
 export { type GlmChineseOptions, glmChineseTokenizer } from "./glm-chinese.ts";
-export { encodeChatGlmPair } from "./pair.ts";

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { createRandom } from "../../src/support/random.ts";
-import { trainTrigram, trigramBits } from "./kneser-ney.ts";
+import { createRandom } from "../../support/random.ts";
+import { trainTrigram, trigramBits } from "./trigram.ts";
 
 it("gives probabilities that sum to one after any history, seen or not", () => {
   const random = createRandom(1);

@@ -5,6 +5,7 @@
  * with three discounts for counts of 1, 2 and more, counts below the highest order being kinds of tokens in front, and
  * order 0 uniform.
  */
+
 /** Stands twice before every sequence. */
 export const start = 0;
 
