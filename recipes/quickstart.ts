@@ -188,7 +188,7 @@ async function quickstart(steps: number, seed: number, out: string): Promise<voi
     `6. Saved as a Hugging Face folder and loaded again 存为 Hugging Face 目录并读回: ${folder}, answers ${same ? "equal 回答一致" : "DIFFER 回答不一致"}`,
   );
   say(
-    `7. In 4 bits 四比特量化: linear weights ${quantised.ratio.toFixed(1)}× smaller 更小, perplexity 困惑度 ${quantised.plain.toFixed(1)} → ${quantised.int4.toFixed(1)} (${quantised.change})`,
+    `7. In 4 bits 四比特量化: quantised weights 量化权重 ${quantised.ratio.toFixed(1)}× smaller 更小, perplexity 困惑度 ${quantised.plain.toFixed(1)} → ${quantised.int4.toFixed(1)} (${quantised.change})`,
   );
   say("8. It chats 对话:");
   asked.forEach((question, i) => {
