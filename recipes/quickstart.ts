@@ -119,9 +119,10 @@ async function quickstart(steps: number, seed: number, out: string): Promise<voi
 
   const counted = trigramBits(texts, heldTexts);
   const bits = { base: await bitsPerCharacter(backend, model, pretrained.parameters, heldTexts, tokenizer) };
-  const gain = (100 * (1 - bits.base / counted)).toFixed(1);
+  const change = 100 * (1 - bits.base / counted);
+  const verdict = `${Math.abs(change).toFixed(1)} % ${change > 0 ? "below 更低" : "ABOVE, give it more --steps 更高，请增加 --steps"}`;
   say(
-    `4. Bits a character on held-out poems 留出诗每字比特: model 模型 ${bits.base.toFixed(3)}, trigram 三元统计 ${counted.toFixed(3)} (${gain} % below 更低)`,
+    `4. Bits a character on held-out poems 留出诗每字比特: model 模型 ${bits.base.toFixed(3)}, trigram 三元统计 ${counted.toFixed(3)} (${verdict})`,
   );
 
   say(`5. Fine-tuning on instructions 指令微调: ${sizes.tuneSteps} steps 步 each 每种`);
