@@ -6,7 +6,7 @@
  * B batch, T new tokens, S tokens attended to, H heads, G key/value heads, D head size, C hidden, V vocabulary.
  */
 import type { Tensor, TensorSpec, Tree } from "../engine/index.ts";
-import type { KeysAndValues } from "../nn/index.ts";
+import type { DropoutOptions, KeysAndValues } from "../nn/index.ts";
 import type { TextLayout } from "./blank-layout.ts";
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -60,6 +60,13 @@ export interface ForwardInputs {
   readonly prefix?: readonly KeysAndValues<Tensor>[] | undefined;
   /** int64 [B, T]: sentence numbers, for BERT. Default all 0. */
   readonly segments?: Tensor | undefined;
+  /**
+   * Training only: drops channels of the embeddings, of what attention and the feed-forward layer add to the residual
+   * stream, and of the last hidden states before the output layer. That is Vaswani et al. 2017 (section 5.4) and GPT-2,
+   * and one site more: weights of the attention itself are never dropped, which keeps the fused kernels usable. BERT
+   * drops as its release does: after the norm of the embeddings, and no last hidden states. Default: nothing.
+   */
+  readonly dropout?: DropoutOptions | undefined;
 }
 
 export interface ForwardOutputs {

@@ -18,6 +18,7 @@ import {
 import {
   type AnyEmbedding,
   activations,
+  dropoutLayer,
   embedding,
   type LayerNorm,
   type Linear,
@@ -97,15 +98,18 @@ function forward(config: BertConfig, { bert }: BertParameters<Tensor>, inputs: F
   }
   const { builder } = inputs.ids;
   const norm = (p: LayerNorm<Tensor>, x: Tensor) => layerNormLayer(p, x, { epsilon: config.normEpsilon });
-  const hidden = [builder.scope("embedding", () => norm(bert.embeddings.LayerNorm, embed(bert.embeddings, inputs)))];
+  const drop = (x: Tensor) => dropoutLayer(x, inputs.dropout);
+  const hidden = [
+    builder.scope("embedding", () => drop(norm(bert.embeddings.LayerNorm, embed(bert.embeddings, inputs)))),
+  ];
   bert.encoder.layer.forEach((layer, i) => {
     builder.scope(`layers.${i}`, () => {
       const x = hidden[i]!;
       const mixed = builder.scope("attention", () => attend(config, layer.attention.self, x, inputs.bias));
-      const h = norm(layer.attention.output.LayerNorm, add(x, linear(layer.attention.output.dense, mixed)));
+      const h = norm(layer.attention.output.LayerNorm, add(x, drop(linear(layer.attention.output.dense, mixed))));
       const inner = { up: layer.intermediate.dense, down: layer.output.dense };
       const change = mlp(inner, h, { activation: config.activation });
-      hidden.push(norm(layer.output.LayerNorm, add(h, change)));
+      hidden.push(norm(layer.output.LayerNorm, add(h, drop(change))));
     });
   });
   return { hidden };

@@ -7,6 +7,7 @@
 import { add, concat, mul, reshape, rotary, slice, type Tensor, type TensorSpec } from "../../engine/index.ts";
 import {
   type AnyEmbedding,
+  dropoutLayer,
   embedding,
   type KeysAndValues,
   layerNormLayer,
@@ -56,7 +57,8 @@ export function chatGlm6bForward(
   const { builder } = inputs.ids;
   const rotations = builder.scope("positions", () => rotationsOf(config, inputs));
   const bias = biasOf(inputs);
-  const hidden = [builder.scope("embedding", () => embedding(transformer.word_embeddings, inputs.ids))];
+  const drop = (x: Tensor) => dropoutLayer(x, inputs.dropout);
+  const hidden = [builder.scope("embedding", () => drop(embedding(transformer.word_embeddings, inputs.ids)))];
   const caches: KeysAndValues<Tensor>[] = [];
   const norm = (p: { readonly weight: Tensor; readonly bias: Tensor }, x: Tensor) =>
     layerNormLayer(p, x, { epsilon: config.normEpsilon });
@@ -66,13 +68,14 @@ export function chatGlm6bForward(
       const heads = headsOf(config, layer, x, rotations);
       const attended = attendHeads(heads, inputs, i, bias);
       if (attended.cache !== undefined) caches.push(attended.cache);
-      const h = add(mul(x, config.residualScale), linear(layer.attention.dense, attended.output));
+      const h = add(mul(x, config.residualScale), drop(linear(layer.attention.dense, attended.output)));
       const y = norm(layer.post_attention_layernorm, h);
       const { dense_h_to_4h: up, dense_4h_to_h: down } = layer.mlp;
-      hidden.push(add(mul(y, config.residualScale), mlp({ up, down }, y, { activation: "gelu_tanh" })));
+      const change = mlp({ up, down }, y, { activation: "gelu_tanh" });
+      hidden.push(add(mul(y, config.residualScale), drop(change)));
     });
   });
-  hidden.push(norm(transformer.final_layernorm, hidden.pop()!));
+  hidden.push(drop(norm(transformer.final_layernorm, hidden.pop()!)));
   return { hidden, ...(inputs.cache === undefined ? {} : { cache: caches }) };
 }
 

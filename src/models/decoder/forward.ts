@@ -10,7 +10,9 @@ import {
   activations,
   attentionLayer,
   cachedAttention,
+  type DropoutOptions,
   denseWeight,
+  dropoutLayer,
   embedding,
   gatedMlp,
   type KeysAndValues,
@@ -44,19 +46,22 @@ export function decoderForward(
   inputs: ForwardInputs,
 ): ForwardOutputs {
   const { builder } = inputs.ids;
+  const { dropout } = inputs;
   const rotary = builder.scope("positions", () => rotaryOf(config, inputs));
   const bias = builder.scope("mask", () => biasOf(inputs));
-  const hidden = [builder.scope("embedding", () => embedding(parameters.model.embed_tokens, inputs.ids))];
+  const hidden = [
+    builder.scope("embedding", () => dropoutLayer(embedding(parameters.model.embed_tokens, inputs.ids), dropout)),
+  ];
   const caches: KeysAndValues<Tensor>[] = [];
   parameters.model.layers.forEach((layer, i) => {
     builder.scope(`layers.${i}`, () => {
       const attended = attend(config, layer, hidden[i]!, inputs, i, { rotary, bias });
       if (attended.cache !== undefined) caches.push(attended.cache);
-      hidden.push(feedForwardHalf(config, layer, attended.output));
+      hidden.push(feedForwardHalf(config, layer, attended.output, dropout));
     });
   });
   const last = hidden.pop()!;
-  hidden.push(builder.scope("norm", () => rmsNormLayer(parameters.model.norm, last, { epsilon: config.normEpsilon })));
+  hidden.push(builder.scope("norm", () => dropoutLayer(normOf(config, parameters.model.norm, last), dropout)));
   return { hidden, ...(inputs.cache === undefined ? {} : { cache: caches }) };
 }
 
@@ -113,7 +118,8 @@ function attend(
   const normed = normOf(config, layer.input_layernorm, x);
   const parameters = asAttention(layer.self_attn);
   const { builder } = x;
-  const after = (attended: Tensor) => add(x, normIf(config, layer.post_self_attn_layernorm, attended));
+  const after = (attended: Tensor) =>
+    add(x, dropoutLayer(normIf(config, layer.post_self_attn_layernorm, attended), inputs.dropout));
   if (inputs.cache === undefined) {
     return { output: after(builder.scope("attention", () => attentionLayer(parameters, normed, options))) };
   }
@@ -134,10 +140,15 @@ const asAttention = (p: SelfAttention<Tensor>): Attention<Tensor> => ({
 });
 
 /** x + feed-forward. */
-function feedForwardHalf(config: DecoderModelConfig, layer: DecoderLayer<Tensor>, x: Tensor): Tensor {
+function feedForwardHalf(
+  config: DecoderModelConfig,
+  layer: DecoderLayer<Tensor>,
+  x: Tensor,
+  dropout: DropoutOptions | undefined,
+): Tensor {
   const normed = normOf(config, layer.post_attention_layernorm, x);
   const change = x.builder.scope("mlp", () => feedForward(config, layer.mlp, normed));
-  return add(x, normIf(config, layer.post_mlp_layernorm, change));
+  return add(x, dropoutLayer(normIf(config, layer.post_mlp_layernorm, change), dropout));
 }
 
 function feedForward(config: DecoderModelConfig, parameters: DecoderLayer<Tensor>["mlp"], x: Tensor): Tensor {

@@ -7,6 +7,7 @@
 import { add, gather, reshape, slice, type Tensor, type TensorSpec } from "../../engine/index.ts";
 import {
   type AnyEmbedding,
+  dropoutLayer,
   embedding,
   type KeysAndValues,
   layerNormLayer,
@@ -55,6 +56,7 @@ function forward(
 ): ForwardOutputs {
   const { builder } = inputs.ids;
   const bias = biasOf(inputs);
+  const drop = (x: Tensor) => dropoutLayer(x, inputs.dropout);
   const hidden = [
     builder.scope("embedding", () => {
       const [text, span] = positionRows(inputs);
@@ -62,7 +64,7 @@ function forward(
         gather(transformer.position_embeddings.weight, text),
         gather(transformer.block_position_embeddings.weight, span),
       );
-      return add(embedding(word_embeddings, inputs.ids), places);
+      return drop(add(embedding(word_embeddings, inputs.ids), places));
     }),
   ];
   const caches: KeysAndValues<Tensor>[] = [];
@@ -71,13 +73,13 @@ function forward(
       const x = hidden[i]!;
       const attended = attendHeads(headsOf(config, layer, layerNormLayer(layer.input_layernorm, x)), inputs, i, bias);
       if (attended.cache !== undefined) caches.push(attended.cache);
-      const h = add(x, linear(layer.attention.dense, attended.output));
+      const h = add(x, drop(linear(layer.attention.dense, attended.output)));
       const { dense_h_to_4h: up, dense_4h_to_h: down } = layer.mlp;
       const change = mlp({ up, down }, layerNormLayer(layer.post_attention_layernorm, h), { activation: "gelu_tanh" });
-      hidden.push(add(h, change));
+      hidden.push(add(h, drop(change)));
     });
   });
-  hidden.push(layerNormLayer(transformer.final_layernorm, hidden.pop()!));
+  hidden.push(drop(layerNormLayer(transformer.final_layernorm, hidden.pop()!)));
   return { hidden, ...(inputs.cache === undefined ? {} : { cache: caches }) };
 }
 

@@ -16,7 +16,7 @@ function ownWeights(
   return {
     parameters,
     frozen: (path) => frozen(path) || (model.family.isBuffer?.(path) ?? false),
-    loss: (tree, ids, targets) => tokenLoss(model, tree, { ids }, targets),
+    loss: (tree, ids, targets, dropout) => tokenLoss(model, tree, { ids, dropout }, targets),
     virtualTokens: 0,
     save: (run, trained) => saveModel(modelFolder(run), model, trained, tokenizer),
   };

@@ -40,13 +40,13 @@ export function promptMethod(
   return {
     parameters: { base: parameters, prompt: { weight: prompt } } as unknown as ParameterTree<HostTensor>,
     frozen: (path) => path !== "prompt.weight",
-    loss(tree, ids, targets) {
+    loss(tree, ids, targets, dropout) {
       const { base: own, prompt: learned } = tree as unknown as Tree<Tensor>;
       const wide = concat([own.model.embed_tokens.weight, learned.weight], 0); // (V + P, C)
       const widened = { ...own, model: { ...own.model, embed_tokens: { weight: wide } } };
       const rows = ids.shape[0]!;
       const virtual = expand(reshape(add(iota(ids.builder, length), vocabulary), [1, length]), [rows, length]);
-      const inputs = { ids: concat([virtual, ids], 1) }; // (B, P + T)
+      const inputs = { ids: concat([virtual, ids], 1), dropout }; // (B, P + T)
       const forward = model.family.forward(model.config, widened as unknown as ParameterTree<Tensor>, inputs);
       const states = slice(forward.hidden.at(-1)!, 1, length); // (B, T, C)
       return hiddenLoss(model, own as unknown as ParameterTree<Tensor>, states, targets);

@@ -39,10 +39,10 @@ export function ptuningMethod({ model, parameters }: BaseModel, options: Ptuning
   return {
     parameters: { base: parameters, prefix } as unknown as ParameterTree<HostTensor>,
     frozen: (path) => !path.startsWith("prefix."),
-    loss(tree, ids, targets) {
+    loss(tree, ids, targets, dropout) {
       const { base: own, prefix: learned } = tree as unknown as Tree;
       const positions = add(iota(ids.builder, ids.shape[1]!), length);
-      const inputs = { ids, positions, prefix: prefixKeysAndValues(learned, shape) };
+      const inputs = { ids, positions, prefix: prefixKeysAndValues(learned, shape), dropout };
       return tokenLoss(model, own, inputs, targets);
     },
     virtualTokens: length,

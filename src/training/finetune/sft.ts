@@ -64,10 +64,11 @@ export async function sft(settings: SftSettings, options: RunOptions = {}): Prom
     engineOf(settings.engine, settings.threads),
     trainStep({
       parameters: method.parameters,
-      loss: (builder, tensors) => {
+      loss: (builder, tensors, random) => {
         const ids = builder.input("ids", "int64", [batch, length]);
         const targets = builder.input("targets", "int64", [batch, length]);
-        const loss = method.loss(tensors as Parameters<typeof method.loss>[0], ids, targets);
+        const dropout = { rate: training.dropout, random };
+        const loss = method.loss(tensors as Parameters<typeof method.loss>[0], ids, targets, dropout);
         return training.accumulate === 1 ? { loss } : { loss, weight: tokenWeight(targets) };
       },
       optimizer: createOptimizer(training.optimizer as OptimizerConfig),

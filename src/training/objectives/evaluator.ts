@@ -11,6 +11,7 @@ import {
   trace,
 } from "../../engine/index.ts";
 import type { ForwardInputs, ParameterTree } from "../../models/index.ts";
+import type { DropoutOptions } from "../../nn/index.ts";
 import { ignored, padSample, type Sample, sampleTensors } from "./samples.ts";
 import { type Model, tokenLoss } from "./token-loss.ts";
 
@@ -38,8 +39,13 @@ export interface EvaluatorOptions {
   readonly loss?: LossOf;
 }
 
-/** Mean loss of rows `ids` [B, T] with `targets` [B, T] under a tree of parameters. */
-export type LossOf = (parameters: ParameterTree<Tensor>, ids: Tensor, targets: Tensor) => Tensor;
+/** Mean loss of rows `ids` [B, T] with `targets` [B, T] under a tree of parameters. Only training gives `dropout`. */
+export type LossOf = (
+  parameters: ParameterTree<Tensor>,
+  ids: Tensor,
+  targets: Tensor,
+  dropout?: DropoutOptions,
+) => Tensor;
 
 /** Compiles the loss alone, for rows of one shape. */
 export async function createTokenEvaluator(

@@ -45,6 +45,10 @@ export const updateSettings = {
   warmupSteps: derivedInteger("steps in which the learning rate rises", { min: 0 }),
   schedule: named({ name: "cosine" }, "learning-rate schedule and its options"),
   optimizer: named({ name: "adamw", beta2: 0.95, weightDecay: 0.1 }, "optimizer and its options"),
+  dropout: number(0, "share of the channels of embeddings and of each layer's output that training drops", {
+    min: 0,
+    below: 1,
+  }),
   clipNorm: number(1, "largest norm of the gradient; 0: no limit", { min: 0 }),
 } as const;
 

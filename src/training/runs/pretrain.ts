@@ -155,10 +155,11 @@ async function prepare(settings: PretrainSettings): Promise<Prepared> {
     engineOf(settings.engine, settings.threads),
     trainStep({
       parameters,
-      loss: (builder, tensors) => {
+      loss: (builder, tensors, random) => {
         const ids = builder.input("ids", "int64", [rows.batch, length]);
         const targets = builder.input("targets", "int64", [rows.batch, length]);
-        const loss = tokenLoss(model, tensors as ParameterTree<Tensor>, { ids }, targets);
+        const inputs = { ids, dropout: { rate: training.dropout, random } };
+        const loss = tokenLoss(model, tensors as ParameterTree<Tensor>, inputs, targets);
         return training.accumulate === 1 ? { loss } : { loss, weight: tokenWeight(targets) };
       },
       optimizer: createOptimizer(training.optimizer as OptimizerConfig),

@@ -34,15 +34,23 @@ const isNumber = (value: unknown): value is number => typeof value === "number" 
 interface Limits {
   readonly min?: number;
   readonly max?: number;
+  /** An upper limit that is not itself allowed. */
+  readonly below?: number;
 }
 
-const inWords = ({ min, max }: Limits): string =>
-  `${min === undefined ? "" : ` of at least ${min}`}${max === undefined ? "" : `${min === undefined ? "" : " and"} of at most ${max}`}`;
+const inWords = ({ min, max, below }: Limits): string =>
+  [
+    min === undefined ? "" : ` of at least ${min}`,
+    max === undefined ? "" : ` of at most ${max}`,
+    below === undefined ? "" : ` below ${below}`,
+  ]
+    .filter((part) => part !== "")
+    .join(" and");
 
 function numeric<T extends number | null>(fallback: T, about: string, limits: Limits, isWhole: boolean): Setting<T> {
-  const { min = -Infinity, max = Infinity } = limits;
+  const { min = -Infinity, max = Infinity, below = Infinity } = limits;
   const accepts = (value: unknown) =>
-    isNumber(value) && value >= min && value <= max && (!isWhole || Number.isSafeInteger(value));
+    isNumber(value) && value >= min && value <= max && value < below && (!isWhole || Number.isSafeInteger(value));
   return {
     about,
     wanted: `a ${isWhole ? "whole " : ""}number${inWords(limits)}`,

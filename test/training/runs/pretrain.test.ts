@@ -135,3 +135,26 @@ it("counts records it cannot read, with file and line", async () => {
     /2 records could not be read[\s\S]*bad.jsonl:41: "text" is a number[\s\S]*:42: not JSON/,
   );
 });
+
+it("drops while it learns: rate 0 changes nothing, a seed fixes the loss, validation and a resumed run agree", async () => {
+  const run = async (name: string, changes: Readonly<Record<string, string | number>>) => {
+    const summary = await pretrain(settingsOf(name, changes), silent);
+    return { summary, losses: await lossesOf(join(tiny.folder, name)) };
+  };
+  // Nothing is learned at this rate, so that validation sees the same weights in all of them.
+  const still = { learningRate: 1e-12, "evaluation.every": 4, "checkpoint.every": 4 };
+  const plain = await run("plain", still);
+  expect((await run("zero", { ...still, dropout: 0 })).losses).toEqual(plain.losses);
+  const dropped = await run("dropped", { ...still, dropout: 0.5 });
+  expect((await run("dropped-again", { ...still, dropout: 0.5 })).losses).toEqual(dropped.losses);
+  expect(dropped.losses.map(([, loss]) => loss)).not.toEqual(plain.losses.map(([, loss]) => loss));
+  expect(dropped.summary!.validLoss!).toBeCloseTo(plain.summary!.validLoss!, 5);
+  // Interrupted and gone on with, it drops what it would have dropped.
+  const controller = new AbortController();
+  const broken = settingsOf("dropped-in-two", { ...still, dropout: 0.5 });
+  const say = (text: string) => (text.startsWith("step 4") ? controller.abort() : undefined);
+  expect((await pretrain(broken, { ...silent, signal: controller.signal, say }))!.reason).toBe("interrupted");
+  await pretrain(broken, { ...silent, resume: true });
+  expect(await lossesOf(join(tiny.folder, "dropped-in-two"))).toEqual(dropped.losses);
+  expect(() => settingsOf("wrong", { dropout: 1 })).toThrow(/of at least 0 and below 1/);
+});
