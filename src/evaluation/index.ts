@@ -1,9 +1,10 @@
 /** Evaluation: metrics, tasks, and the harness that runs tasks on models. */
 
-export { type Trigram, trainTrigram, trigramBits } from "./baselines/trigram.ts";
+export { evaluateTrigram } from "./baselines/evaluate-trigram.ts";
+export { characterTrigram, type TextBits, type Trigram, trainTrigram, trigramBits } from "./baselines/trigram.ts";
 export { dataFolders } from "./harness/data-folders.ts";
 export { openingIds, type SplitIds, splitIds } from "./harness/encode.ts";
-export { type EvaluateOptions, type Evaluation, evaluate, type TaskReport } from "./harness/evaluate.ts";
+export { type EvaluateOptions, type Evaluation, evaluate, loadItems, type TaskReport } from "./harness/evaluate.ts";
 export { type Likelihood, type LikelihoodOptions, logLikelihoods } from "./harness/log-likelihood.ts";
 export { reportHtml } from "./harness/report-html.ts";
 export { reportTable } from "./harness/report-table.ts";

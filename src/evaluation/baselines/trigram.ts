@@ -86,20 +86,33 @@ function discountsOf([n1 = 0, n2 = 0, n3 = 0, n4 = 0]: readonly number[]): [numb
 
 const add = (counts: Map<number, number>, key: number): void => void counts.set(key, (counts.get(key) ?? 0) + 1);
 
-/** Bits a character of `held` under a trigram of `learned`. Characters never seen share one token, at no further cost. */
-export function trigramBits(learned: readonly string[], held: readonly string[]): number {
+/** Bits of a text after a context, which counts for its last two characters. */
+export type TextBits = (text: string, context?: string) => number;
+
+/** A trigram over the characters of texts. Characters never seen share one token, at no further cost. */
+export function characterTrigram(learned: readonly string[]): TextBits {
   const ids = new Map<string, number>();
   for (const text of learned) for (const character of text) if (!ids.has(character)) ids.set(character, ids.size + 2);
   const encode = (text: string) => Array.from(text, (character) => ids.get(character) ?? 1);
   const model = trainTrigram(learned.map(encode), ids.size + 2);
-  let [bits, characters] = [0, 0];
-  for (const text of held) {
-    let [first, second] = [start, start];
+  return (text, context = "") => {
+    let [first = start, second = start] = [start, start, ...encode(context)].slice(-2);
+    let bits = 0;
     for (const token of encode(text)) {
       bits -= Math.log2(model(first, second, token));
-      characters++;
       [first, second] = [second, token];
     }
+    return bits;
+  };
+}
+
+/** Bits a character of `held` under a trigram of `learned`. */
+export function trigramBits(learned: readonly string[], held: readonly string[]): number {
+  const bitsOf = characterTrigram(learned);
+  let [bits, characters] = [0, 0];
+  for (const text of held) {
+    bits += bitsOf(text);
+    characters += [...text].length;
   }
   return bits / characters;
 }

@@ -83,11 +83,7 @@ async function evaluateTask(
   const started = performance.now();
   const { seed, folder, signal } = options;
   const shots = options.shots ?? task.defaultShots ?? 0;
-  const all: readonly { readonly id: string }[] = await task.load({ seed, shots, data: options.data });
-  const items = options.limit === undefined ? all : drawn(all, options.limit, seed, task.name);
-  if (items.length === 0) {
-    throw new CongError("NO_ITEMS", `${task.name} has no items`, { task: task.name }, "check the data it reads");
-  }
+  const items = await loadItems<{ readonly id: string }>(task, options);
   const runner = runnerFor(model, tokenizer, task, items, options);
   const identity = options.identity ?? options.name;
   const run = { task: task.name, version: task.version, model: identity, seed, shots, ...runner.settings };
@@ -113,6 +109,22 @@ async function evaluateTask(
   } finally {
     await file?.close();
   }
+}
+
+/**
+ * The items of a task that a run with these options asks, so that a baseline can be asked the same.
+ * @throws CongError `NO_ITEMS`, `DATA_MISSING`
+ */
+export async function loadItems<Item extends { readonly id: string }>(
+  task: Pick<Task, "name" | "defaultShots"> & { load(context: TaskContext): Promise<readonly Item[]> },
+  options: Pick<EvaluateOptions, "seed" | "shots" | "limit" | "data">,
+): Promise<readonly Item[]> {
+  const { seed = 0, shots = task.defaultShots ?? 0, limit, data } = options;
+  const all = await task.load({ seed, shots, data });
+  if (all.length === 0) {
+    throw new CongError("NO_ITEMS", `${task.name} has no items`, { task: task.name }, "check the data it reads");
+  }
+  return limit === undefined ? all : drawn(all, limit, seed, task.name);
 }
 
 function reportOf(
