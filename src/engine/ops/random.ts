@@ -8,10 +8,10 @@ import { CongError } from "../../support/errors.ts";
 import { randomBits as hostBits } from "../../support/random.ts";
 import type { Tensor } from "../graph/builder.ts";
 import { bindDim, type Dim, productOfDims } from "../graph/dims.ts";
-import { notDifferentiable, type OpDefinition, requireDType } from "../graph/op.ts";
+import type { TensorType } from "../graph/graph.ts";
+import { type KernelTensor, notDifferentiable, type OpDefinition, requireDType } from "../graph/op.ts";
 import { type Shape, sameShape, showShape } from "../graph/shape.ts";
 import { mul, sub } from "./binary.ts";
-import { greaterOrEqual } from "./compare.ts";
 import { emit } from "./emit.ts";
 import { concat, reshape, slice } from "./movement.ts";
 import { cast } from "./select.ts";
@@ -21,24 +21,62 @@ import { cos, log, sin, sqrt } from "./unary.ts";
 export const randomBitsOp: OpDefinition<{ readonly count: Dim; readonly stream: number }> = {
   name: "randomBits",
   infer: ([key], { count }) => {
-    requireDType("randomBits", key!, ["int64"], "key");
-    if (!sameShape(key!.shape, [2])) {
-      throw new CongError(
-        "SHAPE_MISMATCH",
-        `randomBits: the key has shape ${showShape(key!.shape)}, wanted [2]`,
-        { key: key!.shape },
-        "make it with seedKey() of support/random.ts",
-      );
-    }
+    requireKey("randomBits", key!);
     return [{ dtype: "uint32", shape: [count] }];
   },
   gradient: notDifferentiable("random bits do not depend smoothly on the key"),
   bind: ({ count, stream }, bindings) => ({ count: bindDim(count, bindings), stream }),
   evaluate: ({ inputs: [key], outputs: [y], params: { stream } }) => {
-    const words = [key!.data[0]! >>> 0, key!.data[1]! >>> 0] as const;
-    y!.data.set(hostBits(words, stream, y!.data.length));
+    y!.data.set(hostBits(wordsOf(key!), stream, y!.data.length));
   },
 };
+
+export interface DropoutMaskParams {
+  readonly shape: Shape;
+  readonly stream: number;
+  /** Above 0 and below 1. */
+  readonly rate: number;
+}
+
+/**
+ * Which elements dropout keeps, as factors: 0 with probability `rate`, else 1/(1 − rate). Word i of the stream decides
+ * over element i, as `randomUniform` would: kept if its upper 24 bits are at least `keepThreshold`. One op, so that a
+ * backend need not store the words.
+ */
+export const dropoutMaskOp: OpDefinition<DropoutMaskParams> = {
+  name: "dropoutMask",
+  infer: ([key], { shape }) => {
+    requireKey("dropoutMask", key!);
+    return [{ dtype: "float32", shape }];
+  },
+  gradient: notDifferentiable("random bits do not depend smoothly on the key"),
+  bind: ({ shape, ...rest }, bindings) => ({ shape: shape.map((dim) => bindDim(dim, bindings)), ...rest }),
+  evaluate: ({ inputs: [key], outputs: [y], params: { stream, rate } }) => {
+    const threshold = keepThreshold(rate);
+    const scale = keepScale(rate);
+    const words = hostBits(wordsOf(key!), stream, y!.data.length);
+    for (let i = 0; i < words.length; i++) y!.data[i] = words[i]! >>> 8 >= threshold ? scale : 0;
+  },
+};
+
+/** An element is kept if the upper 24 bits of its word, as a whole number, are at least this: rate · 2^24 in float32. */
+export const keepThreshold = (rate: number): number => Math.ceil(Math.fround(rate) * 2 ** 24);
+
+/** What kept elements are multiplied by. */
+export const keepScale = (rate: number): number => 1 / (1 - rate);
+
+const wordsOf = ({ data }: KernelTensor): readonly [number, number] => [data[0]! >>> 0, data[1]! >>> 0];
+
+function requireKey(op: string, key: TensorType): void {
+  requireDType(op, key, ["int64"], "key");
+  if (sameShape(key.shape, [2])) return;
+  throw new CongError(
+    "SHAPE_MISMATCH",
+    `${op}: the key has shape ${showShape(key.shape)}, wanted [2]`,
+    { key: key.shape },
+    "make it with seedKey() of support/random.ts",
+  );
+}
 
 export const shiftRightOp: OpDefinition<{ readonly bits: number }> = {
   name: "shiftRight",
@@ -89,7 +127,7 @@ export function dropout(x: Tensor, rate: number, random: RandomSource): Tensor {
   if (!(rate >= 0 && rate < 1)) {
     throw new CongError("BAD_ARGUMENT", `dropout: the rate is ${rate}`, { rate }, "use a share from 0 to below 1");
   }
-  if (rate === 0) return x;
-  const kept = cast(greaterOrEqual(randomUniform(random.key, x.shape, random.nextStream()), rate), x.dtype);
-  return mul(x, mul(kept, 1 / (1 - rate)));
+  if (keepThreshold(rate) === 0) return x;
+  const mask = emit(dropoutMaskOp, [random.key], { shape: x.shape, stream: random.nextStream(), rate });
+  return mul(x, cast(mask, x.dtype));
 }

@@ -10,7 +10,7 @@ import { matmulOp } from "./matmul.ts";
 import { concatOp, expandOp, flipOp, padOp, reshapeOp, sliceOp, transposeOp } from "./movement.ts";
 import { layerNormOp, logSoftmaxOp, rmsNormOp, softmaxOp } from "./normalize.ts";
 import { dequantizeOp, quantizedMatmulOp } from "./quantized.ts";
-import { randomBitsOp, shiftRightOp } from "./random.ts";
+import { dropoutMaskOp, randomBitsOp, shiftRightOp } from "./random.ts";
 import { argmaxOp, reduceOps } from "./reduce.ts";
 import { rotaryOp } from "./rotary.ts";
 import { scanOp } from "./scan.ts";
@@ -55,6 +55,7 @@ export const opTable = {
   scan: scanOp,
   randomBits: randomBitsOp,
   shiftRight: shiftRightOp,
+  dropoutMask: dropoutMaskOp,
   customGradient: customGradientOp,
   composed: composedOp,
   constant: constantOp,

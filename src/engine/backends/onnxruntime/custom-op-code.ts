@@ -19,7 +19,7 @@ export function emitCustomOp(
   op: CustomOp,
   outputType: bigint,
 ): { readonly [K in CustomOpField]?: Label } {
-  const { name, inputs, outputs, shape, inPlace } = op;
+  const { name, inputs, inputType = "float32", outputs, shape, inPlace } = op;
   const phases = op.emit(assembler);
   const zero = returning(assembler, 0);
   const one = returning(assembler, 1);
@@ -30,7 +30,7 @@ export function emitCustomOp(
     KernelDestroy: zero,
     GetName: emitName(assembler, name),
     GetExecutionProviderType: zero,
-    GetInputType: float,
+    GetInputType: returning(assembler, onnxDataTypes[inputType]),
     GetInputTypeCount: returning(assembler, inputs),
     GetOutputType: float,
     GetOutputTypeCount: returning(assembler, outputs),

@@ -8,6 +8,7 @@
 import { createHash } from "node:crypto";
 import koffi from "koffi";
 import { onnxDataTypes } from "../../../formats/onnx/index.ts";
+import type { DType } from "../../graph/dtype.ts";
 import type { Graph } from "../../graph/graph.ts";
 import type { Shape } from "../../graph/shape.ts";
 import { type FusedParams, fusedLayouts, fusedOp } from "../../ops/fused.ts";
@@ -17,6 +18,7 @@ import { makeExecutable } from "../x64/executable-memory.ts";
 import { apiVersion, ortLibrary, type Pointer } from "./c-api.ts";
 import { emitCustomOp } from "./custom-op-code.ts";
 import { type DynamicOp, emitDynamicOp } from "./dynamic-op.ts";
+import { dropoutMaskOps } from "./machine-dropout.ts";
 import { machineMatmulOps } from "./machine-matmul.ts";
 import { trainingAttentionOps } from "./machine-training-attention.ts";
 import { allocate, free, stringArray } from "./memory.ts";
@@ -42,11 +44,13 @@ export interface InPlacePair {
   readonly output: number;
 }
 
-/** One op to compile: float32 tensors in, float32 tensors of one shape out. */
+/** One op to compile: tensors of one type in, float32 tensors of one shape out. */
 export interface CustomOp {
   readonly name: string;
   /** Number of inputs and outputs. */
   readonly inputs: number;
+  /** Of every input. Default float32. */
+  readonly inputType?: DType;
   readonly outputs: number;
   /** Of every output. */
   readonly shape: readonly number[];
@@ -111,17 +115,30 @@ export function customOpName(params: FusedParams, inputs: readonly Shape[]): str
  * are none.
  */
 export function createCustomOps(graph: Graph, given: readonly DynamicOp[] = []): CustomOps | undefined {
-  const ops = [...fusedOps(graph), ...machineMatmulOps(graph), ...trainingAttentionOps(graph), ...given];
+  const graphs = withBodies(graph);
+  const ops = [
+    ...fusedOps(graphs),
+    ...machineMatmulOps(graphs),
+    ...trainingAttentionOps(graphs),
+    ...dropoutMaskOps(graphs),
+    ...given,
+  ];
   return ops.length === 0 ? undefined : register(ops);
 }
 
+/** A graph, and the bodies of its loops, whose nodes are lowered with the same table. */
+function withBodies(graph: Graph): Graph[] {
+  const bodies = graph.nodes.flatMap(({ params }) => (params as { readonly body?: Graph }).body ?? []);
+  return [graph, ...bodies.flatMap(withBodies)];
+}
+
 /** The programs of all fused nodes, each once. */
-function fusedOps(graph: Graph): CustomOp[] {
+function fusedOps(graphs: readonly Graph[]): CustomOp[] {
   const ops = new Map<string, CustomOp>();
-  for (const node of graph.nodes) {
+  for (const { node, types } of graphs.flatMap(({ nodes, types }) => nodes.map((node) => ({ node, types })))) {
     if (node.definition !== (fusedOp as unknown)) continue;
     const params = node.params as FusedParams;
-    const inputs = node.inputs.map((value) => graph.types[value]!.shape);
+    const inputs = node.inputs.map((value) => types[value]!.shape);
     const name = customOpName(params, inputs);
     const layouts = fusedLayouts(params.shape, inputs)!; // the pass fuses nothing else
     // All loads of an element come before its stores, so an output may take over any input of its size.

@@ -22,6 +22,7 @@ import { createCustomOps, customDomain } from "./custom-ops.ts";
 import { createExecutable, type OnnxruntimeExecutable } from "./executable.ts";
 import { lowerGraph } from "./lowering.ts";
 import { lowerings } from "./lowerings/index.ts";
+import { dropoutMaskLowering } from "./machine-dropout.ts";
 import { machineMatmulLowering, machineMatmulShape, matmulAddLowering } from "./machine-matmul.ts";
 import { planMachineOps } from "./machine-plan.ts";
 import { adoptsAttention, trainingAttentionLowering } from "./machine-training-attention.ts";
@@ -52,6 +53,7 @@ const withMachineMatmul = {
   ...lowerings,
   matmul: machineMatmulLowering(customDomain, lowerings.matmul),
   matmulAdd: matmulAddLowering(customDomain),
+  dropoutMask: dropoutMaskLowering(customDomain, lowerings.dropoutMask),
   causalAttention: trainingAttentionLowering(customDomain),
   causalAttentionGradient: trainingAttentionLowering(customDomain),
 };

@@ -85,13 +85,15 @@ export const matmulAddLowering =
     return [lower.emit(opName(shape, lower.outputType(0).shape), inputs, { domain })];
   };
 
-/** Custom ops for all such products of a graph, sharing one scratch memory. */
-export function machineMatmulOps(graph: Graph): CustomOp[] {
+/** Custom ops for all such products of graphs, sharing one scratch memory. */
+export function machineMatmulOps(graphs: readonly Graph[]): CustomOp[] {
   const shapes = new Map<string, { shape: MatmulShape; output: readonly number[] }>();
-  for (const node of graph.nodes) {
-    const shape = machineMatmulShape(graph, node);
-    const output = graph.types[node.outputs[0]!]!.shape as readonly number[];
-    if (shape !== undefined) shapes.set(opName(shape, output), { shape, output });
+  for (const graph of graphs) {
+    for (const node of graph.nodes) {
+      const shape = machineMatmulShape(graph, node);
+      const output = graph.types[node.outputs[0]!]?.shape as readonly number[];
+      if (shape !== undefined) shapes.set(opName(shape, output), { shape, output });
+    }
   }
   if (shapes.size === 0) return [];
   // Runs of a program, and ops of a run, come one after another: all may use the same scratch memory.

@@ -54,13 +54,14 @@ export const trainingAttentionLowering =
   (lower, node, inputs) =>
     lower.emitAll(opName(node, shapeOf(lower.graph, node)), inputs, { domain, outputs: node.outputs.length });
 
-/** Custom ops for all attention of a graph. */
-export function trainingAttentionOps(graph: Graph): CustomOp[] {
-  const nodes = new Map(
-    graph.nodes.filter(isAttention).map((node) => [opName(node, shapeOf(graph, node)), node] as const),
+/** Custom ops for all attention of graphs. */
+export function trainingAttentionOps(graphs: readonly Graph[]): CustomOp[] {
+  const found = graphs.flatMap((graph) =>
+    graph.nodes.filter(isAttention).map((node) => ({ node, shape: shapeOf(graph, node) })),
   );
+  const nodes = new Map(found.map((entry) => [opName(entry.node, entry.shape), entry] as const));
   if (nodes.size === 0) return [];
-  const shapes = [...nodes.values()].map((node) => shapeOf(graph, node));
+  const shapes = [...nodes.values()].map(({ shape }) => shape);
   // Ops of a run come one after another: all may use the same scratch memory.
   const bytes = Math.max(...shapes.map(attentionScratchBytes));
   const memory = allocate(mostParts * bytes);
@@ -70,9 +71,8 @@ export function trainingAttentionOps(graph: Graph): CustomOp[] {
     routines.release();
   };
   const scratch = { start: BigInt(koffi.address(memory.pointer)), bytes };
-  return [...nodes].map(([name, node], i) => {
-    const { batch, length, heads, headSize, scale } = shapeOf(graph, node);
-    const attention = { batch, length, heads, headSize, scale };
+  return [...nodes].map(([name, { node, shape: attention }], i) => {
+    const { batch, length, heads, headSize } = attention;
     const forward = node.op === "causalAttention";
     const order: readonly string[] = forward ? forwardBases : backwardBases;
     return tableOp<string>({

@@ -1,11 +1,19 @@
 /** Cases of random numbers, literals, sizes and hand-written gradients. */
 import { createRandom, normal as hostNormal, randomBits, seedKey, uniform } from "../../../support/random.ts";
-import { hostTensor } from "../../graph/dtype.ts";
+import { elementCount, hostTensor } from "../../graph/dtype.ts";
 import { mul } from "../../ops/binary.ts";
 import { composed } from "../../ops/composed.ts";
 import { customGradient, reverseGradient, stopGradient } from "../../ops/custom-gradient.ts";
 import { constant, emit, scalar } from "../../ops/emit.ts";
-import { dropout, randomBitsOp, randomNormal, randomSource, randomUniform, shiftRightOp } from "../../ops/random.ts";
+import {
+  dropout,
+  dropoutMaskOp,
+  randomBitsOp,
+  randomNormal,
+  randomSource,
+  randomUniform,
+  shiftRightOp,
+} from "../../ops/random.ts";
 import { mean } from "../../ops/reduce.ts";
 import { cast } from "../../ops/select.ts";
 import { constantOp, dimensionOp } from "../../ops/source.ts";
@@ -44,6 +52,25 @@ export const randomCases = {
     opCase("normal, named", { key, x: normal(["batch"]) }, ({ key, x }) => randomNormal(key, x.shape, 4), {
       sizes: [{ batch: 3 }, { batch: 2 }],
     }),
+  ],
+  dropoutMask: [
+    // Odd sizes, and one for which whole vectors, a rest of vectors and a cut last word all occur.
+    ...[[1], [7], [3, 5], [2, 9, 73]].map((shape) =>
+      opCase(`[${shape}]`, { key }, ({ key }) => emit(dropoutMaskOp, [key], { shape, stream: 6, rate: 0.3 }), {
+        expected: [
+          Array.from(uniform(words, 6, elementCount(shape)), (x) => (x >= Math.fround(0.3) ? 1 / (1 - 0.3) : 0)),
+        ],
+      }),
+    ),
+    opCase("large words in key and stream", { key: highKey }, ({ key }) =>
+      emit(dropoutMaskOp, [key], { shape: [37], stream: 2 ** 31 + 7, rate: 0.5 }),
+    ),
+    opCase(
+      "named",
+      { key, x: normal(["batch", 3]) },
+      ({ key, x }) => emit(dropoutMaskOp, [key], { shape: x.shape, stream: 1, rate: 0.75 }),
+      { sizes: [{ batch: 3 }, { batch: 2 }] },
+    ),
     opCase(
       "dropout keeps one mask for both passes",
       { key, x: normal(["batch", 8]) },
@@ -51,6 +78,9 @@ export const randomCases = {
       {
         sizes: [{ batch: 2 }, { batch: 4 }],
       },
+    ),
+    opCase("nearly everything and nearly nothing", { key }, ({ key }) =>
+      [1e-9, 1 - 1e-9].map((rate, stream) => emit(dropoutMaskOp, [key], { shape: [70], stream, rate })),
     ),
   ],
   shiftRight: [

@@ -88,10 +88,15 @@ export interface Instructions {
   compareFloats(relation: "equal" | "less", mask: number, first: number, second: Operand): void;
   /** The 16 bits of a mask register. */
   registerFrom(to: Gpr, mask: number): void;
+  /** mask = lanes where first RELATION second, as unsigned 32-bit numbers. */
+  compareUnsigned(relation: "less" | "greater", mask: number, first: number, second: Operand): void;
+  /** `second` in the lanes of the mask, `first` in the others. */
+  select(to: number, first: number, second: Operand, mask: number): void;
   /** All lanes from a 32-bit general register. */
   broadcastRegister(to: number, from: Gpr): void;
   shiftLeftInts(to: number, from: number, bits: number): void;
   shiftRightInts(to: number, from: number, bits: number): void;
+  rotateLeftInts(to: number, from: number, bits: number): void;
   /** Exchanges 128-bit lanes: two bits of `order` for each. */
   shuffleLanes(to: number, from: number, order: number): void;
   /** Exchanges the four elements of every 128-bit lane: two bits of `order` for each. */
@@ -189,6 +194,10 @@ export function createInstructions(assembler: Assembler): Instructions {
     registerFrom: (to, mask) => emit(0xc5, bit(to, 3) ? 0x78 : 0xf8, 0x93, 0xc0 | ((to & 7) << 3) | mask),
     broadcastRegister: (to, from) => evex({ prefix: 1, map: 2, opcode: 0x7c }, to, 0, from),
     shiftLeftInts: (to, from, bits) => evex({ prefix: 1, map: 1, opcode: 0x72 }, 6, to, from, 0, bits),
+    compareUnsigned: (relation, mask, first, second) =>
+      evex({ prefix: 1, map: 3, opcode: 0x1e }, mask, first, second, 0, relation === "less" ? 1 : 6),
+    select: (to, first, second, mask) => evex({ prefix: 1, map: 2, opcode: 0x65 }, to, first, second, mask),
+    rotateLeftInts: (to, from, bits) => evex({ prefix: 1, map: 1, opcode: 0x72 }, 1, to, from, 0, bits),
     shiftRightInts: (to, from, bits) => evex({ prefix: 1, map: 1, opcode: 0x72 }, 2, to, from, 0, bits),
     shuffleLanes: (to, from, order) => evex({ prefix: 1, map: 3, opcode: 0x23 }, to, from, from, 0, order),
     shuffleElements: (to, from, order) => evex({ prefix: 1, map: 3, opcode: 0x04 }, to, 0, from, 0, order),
@@ -207,7 +216,8 @@ export function createInstructions(assembler: Assembler): Instructions {
     joinLanes: (to, first, second, order) => evex({ prefix: 1, map: 3, opcode: 0x23 }, to, first, second, 0, order),
     round: (to, from) => evex({ prefix: 1, map: 3, opcode: 0x08 }, to, 0, from, 0, 8),
     truncate: (to, from) => evex({ prefix: 1, map: 3, opcode: 0x08 }, to, 0, from, 0, 11),
-    maskFrom: (mask, from) => emit(0xc5, bit(from, 3) ? 0x78 : 0xf8, 0x92, 0xc0 | (mask << 3) | (from & 7)),
+    maskFrom: (mask, from) =>
+      emit(...(bit(from, 3) ? [0xc4, 0xc1, 0x78] : [0xc5, 0xf8]), 0x92, 0xc0 | (mask << 3) | (from & 7)),
     reduce(name, register, scratch) {
       for (const order of [0x4e, 0xb1]) {
         self.shuffleLanes(scratch, register, order);
