@@ -10,12 +10,13 @@ import {
   activations,
   attentionLayer,
   cachedAttention,
-  type DropoutOptions,
   denseWeight,
   dropoutLayer,
   embedding,
   gatedMlp,
+  isQuantized,
   type KeysAndValues,
+  type Linear,
   linear,
   mixture,
   type RotaryTables,
@@ -57,7 +58,7 @@ export function decoderForward(
     builder.scope(`layers.${i}`, () => {
       const attended = attend(config, layer, hidden[i]!, inputs, i, { rotary, bias });
       if (attended.cache !== undefined) caches.push(attended.cache);
-      hidden.push(feedForwardHalf(config, layer, attended.output, dropout));
+      hidden.push(feedForwardHalf(config, layer, attended.output, inputs));
     });
   });
   const last = hidden.pop()!;
@@ -144,24 +145,60 @@ function feedForwardHalf(
   config: DecoderModelConfig,
   layer: DecoderLayer<Tensor>,
   x: Tensor,
-  dropout: DropoutOptions | undefined,
+  { cache, dropout }: ForwardInputs,
 ): Tensor {
   const normed = normOf(config, layer.post_attention_layernorm, x);
-  const change = x.builder.scope("mlp", () => feedForward(config, layer.mlp, normed));
+  const change = x.builder.scope("mlp", () => feedForward(config, layer.mlp, normed, cache === undefined));
   return add(x, dropoutLayer(normIf(config, layer.post_mlp_layernorm, change), dropout));
 }
 
-function feedForward(config: DecoderModelConfig, parameters: DecoderLayer<Tensor>["mlp"], x: Tensor): Tensor {
+function feedForward(
+  config: DecoderModelConfig,
+  parameters: DecoderLayer<Tensor>["mlp"],
+  x: Tensor,
+  isWhole: boolean,
+): Tensor {
   if ("experts" in parameters) return mixtureOf(config, parameters, x);
-  if ("gate_up_proj" in parameters) return fusedFeedForward(config, parameters, x);
+  if ("gate_up_proj" in parameters) return fusedFeedForward(config, parameters, x, isWhole);
   return gatedMlp(asGatedMlp(parameters), x, { activation: config.activation });
 }
 
-function fusedFeedForward(config: DecoderModelConfig, parameters: FusedFeedForward<Tensor>, x: Tensor): Tensor {
-  const both = linear(parameters.gate_up_proj, x); // (B, T, 2F)
+function fusedFeedForward(
+  config: DecoderModelConfig,
+  parameters: FusedFeedForward<Tensor>,
+  x: Tensor,
+  isWhole: boolean,
+): Tensor {
   const F = config.feedForward;
-  const gate = activations[config.activation](slice(both, -1, 0, F));
-  return linear(parameters.down_proj, mul(gate, slice(both, -1, F, 2 * F)));
+  const halves = isWhole ? halvesOfWeight : halvesOfProduct;
+  const [gate, up] = halves(parameters.gate_up_proj, x, F);
+  return linear(parameters.down_proj, mul(activations[config.activation](gate), up));
+}
+
+type Halves = readonly [gate: Tensor, up: Tensor];
+
+/** For few tokens the weight is what is large, so it stays whole. */
+function halvesOfProduct(parameters: Linear<Tensor>, x: Tensor, F: number): Halves {
+  const both = linear(parameters, x); // (B, T, 2F)
+  return [slice(both, -1, 0, F), slice(both, -1, F, 2 * F)];
+}
+
+/** For whole sequences the product is what is large: cutting the weight saves copies of it here and in the backward pass. */
+function halvesOfWeight(parameters: Linear<Tensor>, x: Tensor, F: number): Halves {
+  if (isQuantized(parameters)) return halvesOfProduct(parameters, x, F);
+  const { weight, bias, lowRank } = parameters;
+  const half = (from: number): Tensor => {
+    const rows = (whole: Tensor): Tensor => slice(whole, 0, from, from + F);
+    return linear(
+      {
+        weight: rows(weight),
+        ...(bias === undefined ? {} : { bias: rows(bias) }),
+        ...(lowRank === undefined ? {} : { lowRank: { ...lowRank, b: rows(lowRank.b) } }),
+      },
+      x,
+    );
+  };
+  return [half(0), half(F)];
 }
 
 /** Experts are stored one by one and computed as stacks (E, F, C). */
