@@ -2,13 +2,22 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { flattenTree, type HostTensor, hostTensor, mapTree, type Tensor, toNumbers } from "../engine/index.ts";
+import {
+  flattenTree,
+  type HostTensor,
+  hostTensor,
+  mapTree,
+  randomSource,
+  type Tensor,
+  type Tree,
+  toNumbers,
+} from "../engine/index.ts";
 import { type TensorSource, writeSafetensors } from "../formats/index.ts";
 import { linear, quantizeLinear } from "../nn/index.ts";
 import { runTraced, wave } from "../nn/run-traced.fixture.ts";
 import { createRandom } from "../support/random.ts";
 import type { LoraAdapter, PrefixAdapter } from "./adapter.ts";
-import { attachLora, detachLora, initLora, mergeLora } from "./lora.ts";
+import { attachLora, detachLora, dropLora, initLora, mergeLora } from "./lora.ts";
 import { initPrefix, prefixKeysAndValues, prefixTable } from "./prefix.ts";
 import { readAdapter } from "./read.ts";
 import { saveAdapter } from "./save.ts";
@@ -73,6 +82,30 @@ describe("LoRA", () => {
     expect(Math.max(...one.map((value, i) => Math.abs(value - bare[i]!)))).toBeGreaterThan(0.1);
     // The tree it came from is as it was.
     expect(Object.keys(model.model.layers[1]!.self_attn.q_proj)).toEqual(["weight", "bias"]);
+  });
+
+  it("drops what the corrections read of x and nothing else, each layer its own", async () => {
+    const one = (size: number) => Array.from({ length: size * size }, (_, i) => (i % (size + 1) === 0 ? 1 : 0));
+    const lowRank = { a: hostTensor("float32", [32, 32], one(32)), b: hostTensor("float32", [32, 32], one(32)) };
+    const bare = { weight: wave([32, 32]), lowRank: { ...lowRank, scale: hostTensor("float32", [], [2]) } };
+    const inputs = {
+      x: hostTensor("float32", [40, 32], new Array(1280).fill(1)),
+      key: hostTensor("int64", [2], [3, 4]),
+    };
+    const run = (rate: number | undefined) =>
+      runTraced({ first: bare, second: bare }, inputs, (tree: Tree<Tensor>, { x, key }) => {
+        const random = randomSource(key);
+        const { first, second } = (rate === undefined ? tree : dropLora(tree, { rate, random })) as never;
+        return { first: linear(first, x), second: linear(second, x) };
+      });
+    const [plain, none, dropped] = [await run(undefined), await run(0), await run(0.25)];
+    expect(none).toEqual(plain);
+    // The correction is 2·x where x is kept, scaled, and x·Wᵀ is there in any case.
+    const corrections = dropped.first.map((value, i) => value - (plain.first[i]! - 2));
+    const kept = corrections.filter((value) => Math.abs(value - 2 / 0.75) < 1e-4).length;
+    expect(corrections.filter((value) => Math.abs(value) < 1e-4)).toHaveLength(1280 - kept);
+    expect(Math.abs(kept / 1280 - 0.75)).toBeLessThan(5 * Math.sqrt((0.25 * 0.75) / 1280));
+    expect(dropped.second).not.toEqual(dropped.first);
   });
 
   it("fits quantised layers, which cannot take it in", () => {

@@ -12,6 +12,7 @@ export type {
 export {
   attachLora,
   detachLora,
+  dropLora,
   initLora,
   type LinearSize,
   type LoraOptions,

@@ -2,8 +2,8 @@
  * LoRA as functions over parameter trees: attach an adapter to the linear layers it names, take it off, merge it into
  * their weights, or make a fresh one. Training and inference see ordinary leaves `….lowRank.a`, `….lowRank.b`.
  */
-import { flattenTree, type HostTensor, hostTensor, type Tree } from "../engine/index.ts";
-import { kaimingUniform, type LowRank, zeros } from "../nn/index.ts";
+import { flattenTree, type HostTensor, hostTensor, type Tensor, type Tree } from "../engine/index.ts";
+import { type DropoutOptions, kaimingUniform, type LowRank, zeros } from "../nn/index.ts";
 import { CongError } from "../support/errors.ts";
 import type { Random } from "../support/random.ts";
 import { closest } from "../support/suggest.ts";
@@ -58,6 +58,15 @@ export function attachLora<T extends Tree<Sized>>(parameters: T, adapter: LoraAd
   });
   return attached as T;
 }
+
+/**
+ * The graph's tree of an attached adapter, with dropout on the input of every A (PEFT's `lora_dropout`), each with numbers
+ * of its own. For the loss that is trained; without it nothing is dropped.
+ */
+export const dropLora = (parameters: Tree<Tensor>, dropout: DropoutOptions): Tree<Tensor> =>
+  changeModules(parameters as Branch, "", (record) =>
+    record.lowRank === undefined ? record : { ...record, lowRank: { ...record.lowRank, dropout } },
+  ) as Tree<Tensor>;
 
 /** The adapter with the factors of a tree it is attached to: what training made of it. */
 export function detachLora(parameters: Tree<HostTensor>, adapter: Omit<LoraAdapter, "modules">): LoraAdapter {

@@ -17,6 +17,7 @@ import { blockCodecOf, blocksToNBits } from "../formats/blocks/index.ts";
 import { checkDivides, checkInteger } from "../support/checks.ts";
 import { CongError } from "../support/errors.ts";
 import type { Random } from "../support/random.ts";
+import { type DropoutOptions, dropoutLayer } from "./dropout.ts";
 import { type Initializer, kaimingUniform, zeros } from "./initialize.ts";
 
 /** Parameters of a linear layer, on the host or in a graph. */
@@ -31,6 +32,9 @@ export type LowRank<Leaf> = {
   /** [] */
   readonly scale: Leaf;
 };
+
+/** A correction while it is trained: what it reads of x is dropped now and then, as in PEFT; the weight reads all of x. */
+export type DroppedLowRank = LowRank<Tensor> & { readonly dropout?: DropoutOptions };
 
 /** The form that is initialised and trained. */
 export type DenseLinear<Leaf> = {
@@ -91,8 +95,8 @@ export function linear(parameters: Linear<Tensor>, x: Tensor, options: LinearCal
   return parameters.lowRank === undefined ? biased : add(biased, lowRankProduct(parameters.lowRank, x));
 }
 
-function lowRankProduct({ a, b, scale }: LowRank<Tensor>, x: Tensor): Tensor {
-  const narrow = matmul(x, a, { transposeB: true });
+function lowRankProduct({ a, b, scale, dropout }: DroppedLowRank, x: Tensor): Tensor {
+  const narrow = matmul(dropoutLayer(x, dropout), a, { transposeB: true });
   // The narrow side is the cheap one to scale.
   return matmul(mul(narrow, scale), b, { transposeB: true });
 }

@@ -28,6 +28,7 @@ export const sftSettings = {
     alpha: number(16, "scale of the correction is alpha/r", { min: 0 }),
     targets: texts("names of linear layers; none: all but the output"),
     rankStabilized: flag(false, "scale by alpha/√r"),
+    dropout: number(0, "share of the input of A that training drops", { min: 0, below: 1 }),
   },
   prefix: {
     tokens: integer(16, "methods ptuning-v2 and prompt: virtual tokens", { min: 1 }),

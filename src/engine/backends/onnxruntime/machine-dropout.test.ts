@@ -1,7 +1,7 @@
 /** Masks of dropout: bit for bit the reference's on machine code, in plain ONNX ops and inside loops. */
 import { describe, expect, test } from "vitest";
 import { randomBits } from "../../../support/random.ts";
-import { hostTensor, toNumbers, trace } from "../../index.ts";
+import { type Backend, hostTensor, toNumbers, trace } from "../../index.ts";
 import { emit } from "../../ops/emit.ts";
 import { dropoutMaskOp } from "../../ops/random.ts";
 import { referenceBackend } from "../reference/index.ts";
@@ -22,7 +22,7 @@ const graphOf = (sites: readonly Site[]) =>
     });
   });
 
-async function masks(sites: readonly Site[], key: readonly [number, number], backend = onnxruntimeBackend()) {
+async function masks(sites: readonly Site[], key: readonly [number, number], backend: Backend = onnxruntimeBackend()) {
   const program = await backend.compile(graphOf(sites));
   const results = await program.run({ key: hostTensor("int64", [2], key) });
   await program.dispose();
