@@ -10,6 +10,7 @@ import {
   type Executable,
   equal,
   expand,
+  gather,
   greaterOrEqual,
   type HostTensor,
   hostTensor,
@@ -45,10 +46,12 @@ export interface ForwardRequest {
    * included); texts with blanks are laid out by their family.
    */
   readonly positionIds?: readonly Row[] | readonly (readonly Row[])[] | undefined;
+  /** Only the logits of these tokens, so that the output layer computes no others. Default: of all. */
+  readonly at?: readonly (readonly [row: number, column: number])[] | undefined;
 }
 
 /**
- * Logits [B, T, V]. Those of padding mean nothing.
+ * Logits [B, T, V], or [1, N, V] of the N tokens named by `at`. Those of padding mean nothing.
  * @throws CongError `BAD_ARGUMENT` for rows of unequal length, `ID_OUT_OF_RANGE`, `PROMPT_TOO_LONG`
  */
 export function forward(pool: ProgramPool, request: ForwardRequest): Promise<Logits> {
@@ -63,18 +66,27 @@ export function forward(pool: ProgramPool, request: ForwardRequest): Promise<Log
     request.positionIds === undefined &&
     family.layout === undefined &&
     prefix?.takesPositions !== true;
-  const tokens = { ids: integers([ids.length, T], ids.flat()) };
-  const inputs = plain ? tokens : { ...tokens, ...told(network, ids, mask, request.positionIds) };
+  const { at } = request;
+  const inputs = {
+    ids: integers([ids.length, T], ids.flat()),
+    ...(plain ? {} : told(network, ids, mask, request.positionIds)),
+    ...(at === undefined ? {} : { places: places(at, ids.length, T) }),
+  };
+  const V = network.config.vocabulary;
+  const shape: Logits["shape"] = at === undefined ? [ids.length, T, V] : [1, at.length, V];
   return pool.exclusively(async () => {
-    const key = plain ? "forward" : "forward with mask and positions";
-    const { executable } = await pool.program(key, () => compileForward(network, plain));
+    const key = `forward${plain ? "" : " with mask and positions"}${at === undefined ? "" : ", chosen tokens"}`;
+    const { executable } = await pool.program(key, () => compileForward(network, plain, at !== undefined));
     const { logits } = await executable.run(inputs);
-    return { data: logits!.data as Float32Array, shape: [ids.length, T, network.config.vocabulary] };
+    return { data: logits!.data as Float32Array, shape };
   });
 }
 
-/** Inputs `ids` int64 [B, T], and unless plain `mask` and `shared` int64 [B, T] and `positions`. Output `logits`. */
-function compileForward(network: Network, plain: boolean): Promise<Executable> {
+/**
+ * Inputs `ids` int64 [B, T], unless plain `mask` and `shared` int64 [B, T] and `positions`, and where tokens are chosen their
+ * `places` int64 [N] in B·T. Output `logits`.
+ */
+function compileForward(network: Network, plain: boolean, chosen: boolean): Promise<Executable> {
   const { family, config, parameters, backend, prefix } = network;
   const layers = prefix?.layers ?? [];
   const graph = trace((builder) => {
@@ -90,7 +102,9 @@ function compileForward(network: Network, plain: boolean): Promise<Executable> {
     const bias = plain ? undefined : visibility(ids, prefixLength(network));
     const own = prefix === undefined ? undefined : learned;
     const { hidden } = family.forward(config, weights, { ids, positions, bias, prefix: own });
-    builder.output("logits", family.logits(config, weights, hidden.at(-1)!));
+    const last = hidden.at(-1)!; // (B, T, C)
+    const asked = () => gather(reshape(last, [1, -1, config.hidden]), builder.input("places", "int64", ["places"]), 1);
+    builder.output("logits", family.logits(config, weights, chosen ? asked() : last));
   });
   const constants = { ...named(parameters), ...named([...layers], "prefix") };
   return backend.compile(graph, { constants });
@@ -155,6 +169,25 @@ function told(
     positions: integers(shape, positions),
   };
 }
+
+/** Indexes of tokens in rows laid end to end. */
+function places(at: readonly (readonly [number, number])[], B: number, T: number): HostTensor {
+  const wrong = at.find(([row, column]) => !isBelow(row, B) || !isBelow(column, T));
+  if (at.length > 0 && wrong === undefined) {
+    return integers(
+      [at.length],
+      at.map(([row, column]) => row * T + column),
+    );
+  }
+  throw new CongError(
+    "BAD_ARGUMENT",
+    wrong === undefined ? "forward: at names no token" : `forward: at names row ${wrong[0]}, column ${wrong[1]}`,
+    { at: wrong, rows: B, columns: T },
+    `name tokens of the ${B} rows of ${T}, or leave at out`,
+  );
+}
+
+const isBelow = (value: number, limit: number): boolean => Number.isInteger(value) && value >= 0 && value < limit;
 
 const rowsOf = (rows: readonly Row[] | Row): readonly Row[] =>
   typeof rows[0] === "number" ? [rows as Row] : (rows as readonly Row[]);

@@ -30,18 +30,17 @@ export function uniformModel(options: FakeOptions = {}) {
     tokenizer,
     dtype: "float32",
     endIds: [1000],
-    async forward({ inputIds }: ForwardRequest) {
+    async forward({ inputIds, at }: ForwardRequest) {
       calls++;
       const rows = inputIds as readonly (readonly number[])[];
       const T = rows[0]!.length;
-      const data = new Float32Array(rows.length * T * V);
-      rows.forEach((row, r) => {
-        for (let t = 0; t < T; t++) {
-          const before = row.slice(0, t + 1);
-          for (let next = 0; next < V; next++) data[(r * T + t) * V + next] = score(before, next);
-        }
+      const places = at ?? rows.flatMap((_, r) => Array.from({ length: T }, (_, t) => [r, t] as const));
+      const data = new Float32Array(places.length * V);
+      places.forEach(([r, t], place) => {
+        const before = rows[r]!.slice(0, t + 1);
+        for (let next = 0; next < V; next++) data[place * V + next] = score(before, next);
       });
-      return { logits: { data, shape: [rows.length, T, V] } };
+      return { logits: { data, shape: at === undefined ? [rows.length, T, V] : [1, at.length, V] } };
     },
     async generate({ inputIds }) {
       calls++;

@@ -74,6 +74,19 @@ export async function evaluate(model: Model, tasks: readonly Task[], options: Ev
   return { name, family: config.family, dtype, seed, date: new Date().toISOString(), tasks: reports };
 }
 
+/**
+ * Figures of one task by name, each with its interval: for programs that want a number and no report.
+ * @throws as `evaluate`
+ */
+export async function measureTask(
+  model: Model,
+  task: Task,
+  options: Omit<EvaluateOptions, "name">,
+): Promise<Readonly<Record<string, Figure>>> {
+  const { tasks } = await evaluate(model, [task], { name: "model", ...options });
+  return Object.fromEntries(tasks[0]!.figures.map((figure) => [figure.name, figure]));
+}
+
 async function evaluateTask(
   model: Model,
   tokenizer: ModelTokenizer,

@@ -1,6 +1,7 @@
 /**
- * ln P(continuation | context) of many pairs, in batches of equal length. Rows are filled up on the right: a causal model does not
- * look there, and others are told by a mask. The same row is computed once, however many continuations it answers for.
+ * ln P(continuation | context) of many pairs, in batches of like length. Rows are filled up on the right: a causal model does not
+ * look there, and others are told by a mask. The same row is computed once, however many continuations it answers for, and
+ * logits only where a continuation is predicted: they are the larger part of a small model's work.
  */
 import type { Model } from "../../inference/index.ts";
 import { familyNamed } from "../../models/index.ts";
@@ -8,8 +9,10 @@ import { CongError } from "../../support/index.ts";
 import type { SplitIds } from "./encode.ts";
 
 export interface LikelihoodOptions {
-  /** Most logits of a batch held at once (rows · tokens · vocabulary). Default 2²⁵, which is 128 MiB. */
+  /** Most logits of a batch held at once (predicted tokens · vocabulary). Default 2²⁵, which is 128 MiB. */
   readonly logitsAtOnce?: number | undefined;
+  /** Most tokens of a batch, filled up to equal length. Default 4096. */
+  readonly tokensAtOnce?: number | undefined;
   /** Most rows of a batch. Default 64. */
   readonly rowsAtOnce?: number | undefined;
   /** Told how many pairs are done. */
@@ -39,7 +42,8 @@ export async function logLikelihoods(
   pairs: readonly SplitIds[],
   options: LikelihoodOptions = {},
 ): Promise<Likelihood[]> {
-  const { logitsAtOnce = 2 ** 25, rowsAtOnce = 64, onProgress, signal } = options;
+  const { logitsAtOnce = 2 ** 25, tokensAtOnce = 4096, rowsAtOnce = 64, onProgress, signal } = options;
+  const mostPlaces = Math.floor(logitsAtOnce / model.config.vocabulary);
   const { mask } = familyNamed(model.config.family);
   if (mask === "full") throw cannotScore(model);
   const cut = pairs.map((pair, i) => fitted(pair, i, model.config.contextLength + 1));
@@ -49,16 +53,18 @@ export async function logLikelihoods(
   for (let first = 0; first < rows.length; ) {
     signal?.throwIfAborted();
     const T = rows[first]!.ids.length; // rows are sorted, the longest first
-    const most = Math.max(1, Math.floor(logitsAtOnce / (T * model.config.vocabulary)));
-    const batch = rows.slice(first, first + Math.min(rowsAtOnce, most));
+    const batch = nextBatch(rows, first, Math.min(rowsAtOnce, Math.floor(tokensAtOnce / T)), mostPlaces);
     first += batch.length;
-    const { logits } = await model.forward(inputsOf(batch, T, mask === "causal", model.config.padId ?? 0));
-    const [, columns, V] = logits.shape as readonly [number, number, number];
-    batch.forEach(({ targets }, r) => {
-      for (const { pair, from, ids } of targets) {
+    const inputs = inputsOf(batch, T, mask === "causal", model.config.padId ?? 0);
+    const { logits } = await model.forward({ ...inputs, at: batch.flatMap(predicted) });
+    const V = logits.shape[2];
+    let place = 0; // of the first logits of a row
+    for (const row of batch) {
+      const [begin, end] = predictedColumns(row);
+      for (const { pair, from, ids } of row.targets) {
         let [sum, isGreedy] = [0, true];
         ids.forEach((id, i) => {
-          const at = (r * columns + from + i) * V;
+          const at = (place + from - begin + i) * V;
           const scores = logits.data.subarray(at, at + V);
           const { logSum, largest } = summary(scores);
           sum += scores[id]! - logSum;
@@ -67,7 +73,8 @@ export async function logLikelihoods(
         found[pair] = { logProbability: sum, tokens: ids.length, isGreedy, cut: cut[pair]!.cut };
         done++;
       }
-    });
+      place += end - begin;
+    }
     onProgress?.(done);
   }
   return found;
@@ -99,6 +106,29 @@ function rowsOf(pairs: readonly SplitIds[]): Row[] {
     row.targets.push({ pair, from: context.length - 1, ids: target });
   });
   return [...rows.values()].sort((a, b) => b.ids.length - a.ids.length);
+}
+
+/** Columns of a row whose logits predict a continuation, end exclusive. */
+const predictedColumns = ({ ids, targets }: Row): readonly [begin: number, end: number] => [
+  Math.min(...targets.map(({ from }) => from)),
+  ids.length,
+];
+
+function predicted(row: Row, index: number): (readonly [number, number])[] {
+  const [begin, end] = predictedColumns(row);
+  return Array.from({ length: end - begin }, (_, i) => [index, begin + i] as const);
+}
+
+/** Rows from `first` on, as many as may be computed at once; at least one. */
+function nextBatch(rows: readonly Row[], first: number, mostRows: number, mostPlaces: number): readonly Row[] {
+  let [end, places] = [first, 0];
+  do {
+    const [begin, to] = predictedColumns(rows[end]!);
+    places += to - begin;
+    if (end > first && places > mostPlaces) break;
+    end++;
+  } while (end < rows.length && end < first + mostRows);
+  return rows.slice(first, end);
 }
 
 function inputsOf(batch: readonly Row[], T: number, isCausal: boolean, padId: number) {

@@ -1,9 +1,9 @@
 /** Poems written on request: does the form hold, do tones and rhymes? */
 import type { GenerationItem, GenerationTask, Scores } from "../harness/task.ts";
-import { hasForm, type VerseForm } from "../verse/form.ts";
+import { hasForm, type VerseForm, verseForms } from "../verse/form.ts";
 import { rhymes } from "../verse/rhymes.ts";
 import { toneScore } from "../verse/tones.ts";
-import { testPoems } from "./poems.ts";
+import { type PoemTaskOptions, readPoems } from "./poems.ts";
 
 interface PoemRequest extends GenerationItem {
   readonly form: VerseForm;
@@ -20,7 +20,15 @@ function scoresOf(text: string, form: VerseForm): Scores {
 
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-export const poemForm: GenerationTask<PoemRequest> = {
+export interface PoemFormOptions extends PoemTaskOptions {
+  /** Forms asked for. Default: all four. */
+  readonly forms?: readonly VerseForm[];
+}
+
+export const poemFormTask = ({
+  split = "test",
+  forms = Object.keys(verseForms) as VerseForm[],
+}: PoemFormOptions = {}): GenerationTask<PoemRequest> => ({
   kind: "generation",
   name: "poem-form",
   title: "poems on request: form, tones, rhyme",
@@ -37,7 +45,7 @@ export const poemForm: GenerationTask<PoemRequest> = {
   maxNewTokens: 128,
   temperature: 0.8,
   async load({ data }) {
-    const poems = await testPoems({ data });
+    const poems = (await readPoems({ data }, split)).filter(({ form }) => forms.includes(form));
     return poems.map(({ id, title, form, text }) => ({
       id,
       // The wording that the instructions of the quick start teach.
@@ -58,4 +66,6 @@ export const poemForm: GenerationTask<PoemRequest> = {
       }),
     );
   },
-};
+});
+
+export const poemForm = poemFormTask();

@@ -1,22 +1,22 @@
 /** Which of four lines goes on? One is the poet's, the others stand at the same place in other poems of the same form. */
 import { createRandom } from "../../support/random.ts";
 import type { ChoiceItem, ChoiceTask } from "../harness/task.ts";
-import { markedLines, testPoems } from "./poems.ts";
+import { markedLines, type PoemTaskOptions, readPoems } from "./poems.ts";
 
 const distractors = 3;
 /** Poems looked at for them; a poem whose line has a rare end mark is left out. */
 const mostTries = 300;
 
-export const poemNextLine: ChoiceTask = {
+export const poemNextLineTask = ({ split = "test" }: PoemTaskOptions = {}): ChoiceTask => ({
   kind: "choice",
   name: "poem-next-line",
   title: "next line of a poem, four options",
   titleZh: "古诗接句（四选一）",
-  note: "Distractors stand at the same place in other test poems of the same form: length and punctuation tell nothing.",
-  noteZh: "干扰项取自同体裁其他测试诗的同一位置，字数与标点不透露答案。",
+  note: "Distractors stand at the same place in other unseen poems of the same form: length and punctuation tell nothing.",
+  noteZh: "干扰项取自同体裁其他未见过的诗的同一位置，字数与标点不透露答案。",
   version: 1,
   async load({ seed, data }) {
-    const poems = (await testPoems({ data })).map((poem) => ({ ...poem, lines: markedLines(poem.text) }));
+    const poems = (await readPoems({ data }, split)).map((poem) => ({ ...poem, lines: markedLines(poem.text) }));
     const forms = new Map<string, typeof poems>();
     for (const poem of poems) forms.set(poem.form, [...(forms.get(poem.form) ?? []), poem]);
     return poems.flatMap(({ id, form, lines }): ChoiceItem[] => {
@@ -38,4 +38,6 @@ export const poemNextLine: ChoiceTask = {
       return [{ id, context: lines.slice(0, at).join(""), choices, answer: choices.indexOf(right), group: undefined }];
     });
   },
-};
+});
+
+export const poemNextLine = poemNextLineTask();

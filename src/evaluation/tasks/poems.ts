@@ -11,9 +11,14 @@ export interface Poem {
   readonly text: string;
 }
 
-/** Poems of the test split that have one of the four forms. */
-export async function testPoems({ data }: Pick<TaskContext, "data">): Promise<Poem[]> {
-  const records = await readTaskRecords(join(data("poems"), "test.jsonl.gz"), ["title", "form", "text"]);
+/** Which poems a task asks. Settings are chosen on "valid", results come from "test", the default. */
+export interface PoemTaskOptions {
+  readonly split?: "valid" | "test";
+}
+
+/** Poems of a split that have one of the four forms. */
+export async function readPoems({ data }: Pick<TaskContext, "data">, split: "valid" | "test"): Promise<Poem[]> {
+  const records = await readTaskRecords(join(data("poems"), `${split}.jsonl.gz`), ["title", "form", "text"]);
   return records.flatMap(({ title, form, text }, i) =>
     Object.hasOwn(verseForms, form) ? [{ id: `poem-${i}`, title, form: form as VerseForm, text }] : [],
   );
