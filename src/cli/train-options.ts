@@ -43,7 +43,12 @@ export function readTrainArguments(args: readonly string[]): TrainArguments {
     if (!arg.startsWith("--")) {
       if (file !== undefined) {
         const what = `got the files "${file}" and "${arg}"`;
-        throw new CongError("BAD_ARGUMENT", what, { file, arg }, "a run is one YAML file; settings are --key value");
+        throw new CongError(
+          "BAD_ARGUMENT",
+          what,
+          { file, arg },
+          "a run is one YAML file; settings are --key value, several files of data --data a.jsonl,b.jsonl",
+        );
       }
       file = arg;
       continue;

@@ -14,6 +14,7 @@ import { calibrate } from "../runs/cost.ts";
 import type { Derived } from "../runs/depth-plan.ts";
 import { describeDerived, describePlan } from "../runs/describe-plan.ts";
 import { nothingToLearn, type RunOptions, reportAside } from "../runs/pretrain.ts";
+import { checkFiles } from "../runs/records.ts";
 import { type RowShare, rowBatches } from "../runs/row-stream.ts";
 import { checkNewRun, writeRunConfig } from "../runs/run-folder.ts";
 import { engineOf, type RunSummary, runTraining } from "../runs/run-training.ts";
@@ -89,6 +90,7 @@ export async function sft(settings: SftSettings, options: RunOptions = {}): Prom
       ownRows: batch - replayRows,
       secondsPerStep: calibration?.secondsPerStep,
     });
+    const schedule = scheduleOfRun(training.schedule, { ...plan.training, steps: plan.steps });
     say(describeDerived(derivedOf(plan.derived)));
     const sample = dryRun ? (await data.train.rows().next()).value?.row : undefined;
     const tokensPerStep = batch * training.accumulate * length;
@@ -126,7 +128,7 @@ export async function sft(settings: SftSettings, options: RunOptions = {}): Prom
         folder,
         trainer,
         data: source,
-        schedule: scheduleOfRun(training.schedule, { ...plan.training, steps: plan.steps }),
+        schedule,
         steps: plan.steps,
         evaluateEvery: plan.evaluateEvery,
         checkpointEvery: plan.checkpointEvery,
@@ -157,6 +159,7 @@ export async function sft(settings: SftSettings, options: RunOptions = {}): Prom
         "set --training.batch 2",
       );
     }
+    checkFiles(files, "replay.files");
     const general = { ...settings.data, train: files, valid: [], validShare: 0.02, format: null };
     const made = createObjective({ name: objective, ...rest } as ObjectiveOptions, tokenizer);
     return openTextData(general, { ...rowOptions, packing: true, objective: made });

@@ -55,6 +55,7 @@ export async function pretrain(settings: PretrainSettings, options: RunOptions =
     const isTimed = dryRun || (settings.minutes !== null && settings.training.steps === null);
     const calibration = isTimed ? await calibrate(trainer, source) : undefined;
     const plan = planTraining(settings, batch, factsOf(prepared, calibration));
+    const schedule = scheduleOfRun(settings.training.schedule, plan);
     say(describeDerived([...prepared.derived, ...plan.derived]));
     say(await planText(settings, prepared, plan, calibration, options.hasColour ?? false));
     if (dryRun) return undefined;
@@ -67,7 +68,7 @@ export async function pretrain(settings: PretrainSettings, options: RunOptions =
         folder,
         trainer,
         data: source,
-        schedule: scheduleOfRun(settings.training.schedule, plan),
+        schedule,
         steps: plan.steps,
         evaluateEvery: plan.evaluateEvery,
         checkpointEvery: plan.checkpointEvery,

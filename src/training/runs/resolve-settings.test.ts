@@ -61,12 +61,28 @@ it("reads any spelling of words and lists with commas", () => {
   expect(values.data.train).toEqual(["a.txt", "b.jsonl.gz"]);
 });
 
+it("adds up a list that the command line gives several times, in place of the file's", () => {
+  const { values } = resolveSettings(table, file("data: {train: [old.txt]}"), [
+    ["data.train", "a.txt,b.txt"],
+    ["train", "[c].txt"],
+    ["data.train", "*.jsonl"],
+  ]);
+  expect(values.data.train).toEqual(["a.txt", "b.txt", "[c].txt", "*.jsonl"]);
+});
+
+it("takes what is no YAML on the command line as text", () => {
+  expect(() => resolveSettings(table, {}, [["engine", "@gpu"]])).toThrow(/engine is "@gpu" \(from --engine\)/);
+  expect(() => resolveSettings(table, {}, [["engine", "*gpu"]])).toThrow(/engine is "\*gpu"/);
+});
+
 it("refuses unknown keys with a suggestion, in the file and on the command line", () => {
   expect(() => resolveSettings(table, file("training:\n  learningrat: 1"))).toThrow(
     /unknown setting "training.learningrat"[\s\S]*did you mean "training.learningRate"/,
   );
   expect(() => resolveSettings(table, file("evaluation:\n  steps: 1"))).toThrow(/did you mean "training.steps"/);
-  expect(() => resolveSettings(table, {}, [["stesp", "1"]])).toThrow(/unknown setting "stesp"/);
+  expect(() => resolveSettings(table, {}, [["stesp", "1"]])).toThrow(/"stesp"[\s\S]*did you mean "training.steps"/);
+  expect(() => resolveSettings(table, {}, [["lerning-rat", "1"]])).toThrow(/did you mean "training.learningRate"/);
+  expect(() => resolveSettings(table, {}, [["zzzzzzzz", "1"]])).toThrow(/unknown setting "zzzzzzzz"\n.*known: seed/);
 });
 
 it("asks for the whole key where two settings share the last part", () => {

@@ -3,9 +3,9 @@
  * (`training.learningRate`), or their last part where only one setting has it (`learningRate`), in any spelling of words
  * (`learning-rate`). An unknown key is refused with the nearest one: a misspelt setting must not do nothing.
  */
-import { parse, parseDocument } from "yaml";
+import { parseDocument } from "yaml";
 import { CongError } from "../../support/errors.ts";
-import { unknownName } from "../../support/suggest.ts";
+import { closest, unknownName } from "../../support/suggest.ts";
 import { isSetting, type Setting, type SettingTable, type ValuesOf } from "./setting.ts";
 
 export interface Resolved<T> {
@@ -29,9 +29,15 @@ export function resolveSettings<T extends SettingTable>(
   const settings = flattenTable(table);
   const raw = new Map<string, { value: unknown; from: string }>();
   for (const [key, value] of flattenFile(file, settings)) raw.set(key, { value, from: "the file" });
+  const typedPaths = new Set<string>();
   for (const [key, typed] of overrides) {
     const { path, rest } = findKey(key, settings);
-    const value: unknown = parse(typed);
+    const { isList } = settings.get(path)!;
+    // A list is text as typed: a glob or a bracket in a file name is no YAML.
+    const value = isList
+      ? [raw.get(path)?.value, typed].slice(typedPaths.has(path) ? 0 : 1).join(",")
+      : readTyped(typed);
+    typedPaths.add(path);
     if (rest === undefined) raw.set(path, { value, from: `--${key}` });
     else raw.set(path, { value: { ...openRecord(raw.get(path)?.value), [rest]: value }, from: `--${key}` });
   }
@@ -45,6 +51,17 @@ export function resolveSettings<T extends SettingTable>(
     return read;
   });
   return { values: values as ValuesOf<T>, given };
+}
+
+/** A value from the command line: YAML where it is that, otherwise text (`@name`, `[draft`). */
+function readTyped(typed: string): unknown {
+  const document = parseDocument(typed);
+  if (document.errors.length > 0) return typed;
+  try {
+    return document.toJS({ maxAliasCount: 0 });
+  } catch {
+    return typed;
+  }
 }
 
 /** Parses a YAML file's text. @throws CongError `BAD_YAML` with the line */
@@ -141,14 +158,17 @@ function openRecord(value: unknown): Readonly<Record<string, unknown>> {
 
 /** A key of another section is what people get wrong: last parts count as candidates, too. */
 function unknownSetting(key: string, settings: ReadonlyMap<string, Setting<unknown>>): CongError {
-  const last = plain(key.split(".").at(-1)!);
-  const same = [...settings.keys()].find((path) => plain(path.split(".").at(-1)!) === last);
-  if (same === undefined) return unknownName("setting", key, settings.keys());
+  const paths = [...settings.keys()];
+  const lastOf = (path: string): string => plain(path.split(".").at(-1)!);
+  const withLast = (last: string | undefined): string | undefined => paths.find((path) => lastOf(path) === last);
+  const same =
+    withLast(lastOf(key)) ?? closest(key, paths) ?? withLast(closest(lastOf(key), new Set(paths.map(lastOf))));
+  if (same === undefined) return unknownName("setting", key, paths);
   return new CongError(
     "UNKNOWN_NAME",
     `unknown setting "${key}"`,
     { key, suggestion: same },
-    `did you mean "${same}"? known: ${[...settings.keys()].join(", ")}`,
+    `did you mean "${same}"? known: ${paths.join(", ")}`,
   );
 }
 

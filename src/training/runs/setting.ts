@@ -11,6 +11,8 @@ export interface Setting<T> {
   readonly read: (value: unknown) => T | undefined;
   /** Keys below it are the business of who uses it (`optimizer.beta2`). */
   readonly isOpen?: true;
+  /** On the command line it is text with commas, and given several times it grows. */
+  readonly isList?: true;
 }
 
 export interface SettingTable {
@@ -100,6 +102,7 @@ export const texts = (about: string): Setting<readonly string[]> => ({
   about,
   wanted: "a list of texts",
   fallback: [],
+  isList: true,
   read(value) {
     if (typeof value === "string") return value.split(",").filter((part) => part !== "");
     return Array.isArray(value) && value.every((part) => typeof part === "string") ? (value as string[]) : undefined;
