@@ -1,18 +1,21 @@
 /**
  * CSV by RFC 4180, streamed: fields in double quotes may hold separators, line breaks and doubled quotes; the first row names the
- * columns. A row with another number of fields becomes a line that says so instead of JSON, which the step then sets aside.
+ * columns. A quote counts only where a field begins, as in Python's and Excel's readers: `5" disk` is text. A row with another number
+ * of fields becomes a line that says so instead of JSON, which the step then sets aside; so does a line whose quote is never closed,
+ * and what comes after it is read as if it had none.
  */
 import { CongError } from "../../support/index.ts";
 import { longestLine, type TextRecord, tooLong } from "./batches.ts";
+import { unreadableLine } from "./unreadable.ts";
 
-/** Rows as JSON records by the names of the first row. Throws CongError `BAD_CSV` without a header or with an open quote. */
+/** Rows as JSON records by the names of the first row. Throws CongError `BAD_CSV` where that names a column twice. */
 export async function* csvRows(
   file: string,
   text: AsyncIterable<string>,
   separator: "," | "\t",
 ): AsyncGenerator<TextRecord> {
   let header: string[] | undefined;
-  for await (const { fields, line, raw } of splitRows(file, text, separator)) {
+  for await (const { fields, line, raw, fault } of splitRows(file, text, separator)) {
     if (header === undefined) {
       header = fields.map((name) => name.trim());
       if (new Set(header).size !== header.length) {
@@ -27,11 +30,10 @@ export async function* csvRows(
       // An empty line between rows.
     } else {
       const names = header;
-      const isWhole = fields.length === names.length;
-      // Not JSON on purpose: it comes out of the step's own check with file, line and this text as the reason.
+      const isWhole = fields.length === names.length && fault === undefined;
       const json = isWhole
         ? JSON.stringify(Object.fromEntries(fields.map((field, i) => [names[i]!, field])))
-        : `a row of ${fields.length} fields where the header has ${names.length}: ${excerptOf(raw)}`;
+        : unreadableLine(fault ?? `a row of ${fields.length} fields where the header has ${names.length}`, raw);
       yield { json, line, sourceBytes: Buffer.byteLength(raw) + 1 };
     }
   }
@@ -43,40 +45,83 @@ interface Row {
   readonly fields: string[];
   readonly line: number;
   readonly raw: string;
+  /** Why the row cannot be read. */
+  readonly fault?: string;
 }
 
+const quote = 34;
+
+/**
+ * Rows of a stream. An open quote holds everything after it back until the end of the file shows whether it closes; past `longestRow`
+ * it is taken for one that does not.
+ */
 async function* splitRows(file: string, text: AsyncIterable<string>, separator: string): AsyncGenerator<Row> {
   let pending = "";
   let line = 1;
-  let scanned = 0;
-  let isQuoted = false;
-  for await (const part of text) {
-    pending += part;
-    if (pending.length > longestLine) throw tooLong(file, line);
+  const take = function* (isEnd: boolean): Generator<Row> {
     let start = 0;
-    // A row ends at a line break outside quotes; a doubled quote closes and opens again, which comes to the same.
-    for (let at = scanned; at < pending.length; at++) {
-      const code = pending.charCodeAt(at);
-      if (code === 34) isQuoted = !isQuoted;
-      else if (code === 10 && !isQuoted) {
-        const raw = pending.slice(start, pending.charCodeAt(at - 1) === 13 ? at - 1 : at);
-        yield { fields: splitFields(raw, separator), line, raw };
-        line += pending.slice(start, at + 1).split("\n").length - 1;
-        start = at + 1;
-      }
+    for (;;) {
+      const end = endOfRow(pending, start, separator);
+      // An unclosed row is its first line.
+      const lineEnd = pending.indexOf("\n", start);
+      const isLong = pending.length - start > longestRow && lineEnd >= 0;
+      if (end === goesOn && (start >= pending.length || !(isEnd || isLong))) break;
+      const stop = end >= 0 ? end : lineEnd < 0 ? pending.length : lineEnd;
+      const raw = pending.slice(start, pending.charCodeAt(stop - 1) === 13 && stop > start ? stop - 1 : stop);
+      const isQuoteOpen = end < 0 && (lineEnd >= 0 || endOfRow(`${raw}\n`, 0, separator) < 0);
+      yield isQuoteOpen
+        ? { fields: [], line, raw, fault: "a quote is opened and never closed" }
+        : { fields: splitFields(raw, separator), line, raw };
+      line += countBreaks(pending, start, stop) + 1;
+      start = stop + 1;
     }
     pending = pending.slice(start);
-    scanned = pending.length;
+  };
+  for await (const part of text) {
+    const hadBreak = part.includes("\n");
+    pending += part;
+    // Without a line break nothing new can be complete; a row is scanned again only then.
+    if (hadBreak) yield* take(false);
+    if (pending.length > longestLine) throw tooLong(file, line);
   }
-  if (isQuoted) {
-    throw new CongError(
-      "BAD_CSV",
-      `${file}:${line}: a quote is opened and never closed`,
-      { file, line },
-      "close it or double it",
-    );
+  yield* take(true);
+}
+
+/** Characters after which a quoted field is taken for one that was never closed. */
+const longestRow = 1 << 22;
+
+const goesOn = -1;
+const isMismatched = -2;
+
+/**
+ * Index of the line feed that ends the row. `goesOn`: behind the text. `isMismatched`: a quoted field runs over lines and is followed by
+ * more text, so its first quote was never closed and the one found opens another field.
+ */
+function endOfRow(text: string, start: number, separator: string): number {
+  const cut = separator.charCodeAt(0);
+  let isFieldStart = true;
+  for (let at = start; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 10) return at;
+    if (code === quote && isFieldStart) {
+      const opened = at;
+      // To the closing quote; a doubled one is text.
+      for (at = text.indexOf('"', at + 1); at >= 0 && text.charCodeAt(at + 1) === quote; )
+        at = text.indexOf('"', at + 2);
+      if (at < 0) return goesOn;
+      const next = text.charCodeAt(at + 1); // NaN at the end
+      const isClosed = next === cut || next === 10 || next === 13 || Number.isNaN(next);
+      if (!isClosed && countBreaks(text, opened, at) > 0) return isMismatched;
+    }
+    isFieldStart = code === cut;
   }
-  if (pending !== "") yield { fields: splitFields(pending, separator), line, raw: pending };
+  return goesOn;
+}
+
+function countBreaks(text: string, start: number, end: number): number {
+  let count = 0;
+  for (let at = text.indexOf("\n", start); at >= 0 && at < end; at = text.indexOf("\n", at + 1)) count++;
+  return count;
 }
 
 function splitFields(row: string, separator: string): string[] {

@@ -1,10 +1,11 @@
-/** The items of one big JSON array, streamed: only the item being read is in memory. */
+/** The items of one big JSON array, or of JSON lines under the name .json, streamed: only the item being read is in memory. */
 import { CongError } from "../../support/index.ts";
 import { longestLine, type TextRecord, tooLong } from "./batches.ts";
 
 /**
- * Items are found by counting brackets outside strings and are not parsed here: a broken one is set aside later. A file with one
- * record instead of an array is that one item. Throws CongError `BAD_JSON` when brackets or quotes stay open at the end.
+ * Items are found by counting brackets outside strings and are not parsed here: a broken one is set aside later. A file without an
+ * array is a record, or one after the other; when the first stands on one line, as in ADGEN's train.json, every line is taken for one.
+ * Throws CongError `BAD_JSON` when brackets or quotes stay open at the end.
  */
 export async function* jsonArrayItems(file: string, text: AsyncIterable<string>): AsyncGenerator<TextRecord> {
   let pending = "";
@@ -16,6 +17,7 @@ export async function* jsonArrayItems(file: string, text: AsyncIterable<string>)
   let isString = false;
   let isEscaped = false;
   let isArray: boolean | undefined;
+  let isLines = false;
 
   const item = (end: number): TextRecord => {
     const raw = pending.slice(start, end);
@@ -29,7 +31,16 @@ export async function* jsonArrayItems(file: string, text: AsyncIterable<string>)
     if (pending.length > longestLine) throw tooLong(file, itemLine);
     for (let at = scanned; at < pending.length; at++) {
       const code = pending.charCodeAt(at);
-      if (code === 10) line++;
+      if (code === 10) {
+        line++;
+        if (isLines && start >= 0) {
+          yield item(at);
+          depth = 0;
+          isString = false;
+          isEscaped = false;
+          continue;
+        }
+      }
       if (isString) {
         if (isEscaped) isEscaped = false;
         else if (code === 92) isEscaped = true;
@@ -52,14 +63,19 @@ export async function* jsonArrayItems(file: string, text: AsyncIterable<string>)
       }
       if (code === 34) isString = true;
       else if (code === 91 || code === 123) depth++;
-      else if (code === 93 || code === 125) depth--;
+      else if (code === 93 || code === 125) {
+        depth--;
+        if (depth > 0 || isArray || isLines) continue;
+        isLines = itemLine === line;
+        yield item(at + 1);
+      }
     }
     const from = start < 0 ? pending.length : start;
     pending = pending.slice(from);
     if (start >= 0) start = 0;
     scanned = pending.length;
   }
-  if (isString || depth > 0) {
+  if ((isString || depth > 0) && !isLines) {
     throw new CongError(
       "BAD_JSON",
       `${file}:${itemLine}: the file ends inside a record`,

@@ -3,6 +3,7 @@ import { isJsonObject, type JsonObject, kindOf } from "../json.ts";
 import type { Batch } from "./batches.ts";
 import { BadRecord, detectFormat, type RecordFormat, recordFormat, type TextSlot } from "./formats.ts";
 import { type ColumnMapping, columnMapper } from "./registry.ts";
+import { readUnreadable } from "./unreadable.ts";
 
 /** How to read records; plain data, so that it travels to threads. */
 export interface ParseSettings {
@@ -31,6 +32,11 @@ export function createBatchParser(settings: ParseSettings) {
   return (batch: Batch, onRecord: (record: ParsedRecord) => void, onBad: (bad: BadLine) => void): void => {
     forEachLine(batch, (raw, line, isValid) => {
       if (raw.trim() === "") return;
+      const told = batch.kind === "json" ? readUnreadable(raw) : undefined;
+      if (told !== undefined) {
+        onBad({ line, ...told });
+        return;
+      }
       try {
         if (!isValid) throw new BadRecord("not valid UTF-8");
         const parsed = batch.kind === "text" ? { text: raw } : parseLine(raw);
@@ -51,7 +57,6 @@ function parseLine(raw: string): JsonObject {
   try {
     value = JSON.parse(raw);
   } catch (error) {
-    if (raw.startsWith("a row of ")) throw new BadRecord(raw.slice(0, raw.indexOf(":")));
     // V8 quotes the text; the reason alone groups equal faults in the report.
     const reason = (error as Error).message.replace(/,? ?(?:\.\.\.)?".*$/s, "").replace(/ at position \d+.*$/s, "");
     throw new BadRecord(`not JSON: ${reason}`);

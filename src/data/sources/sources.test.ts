@@ -105,8 +105,32 @@ describe("CSV", () => {
     expect(bad).toEqual([{ line: 5, reason: "a row of 1 fields where the header has 2" }]);
   });
 
-  test("an open quote is an error, not a silent end", async () => {
-    await expect(read(file("b.csv", 'text\n"never closed\n1\n2\n'))).rejects.toThrow(/never closed/);
+  test("a quote that is never closed costs its line only", async () => {
+    const { records, bad } = await read(file("b.csv", 'text,n\n"never closed,1\n二,2\n"三\n",3\n'));
+    expect(records.map(({ line, value }) => [line, value])).toEqual([
+      [3, { text: "二", n: "2" }],
+      [4, { text: "三\n", n: "3" }],
+    ]);
+    expect(bad).toEqual([{ line: 2, reason: "a quote is opened and never closed" }]);
+  });
+
+  test("a quote inside a field is text", async () => {
+    const { records, bad } = await read(file("c.tsv", '\ufefftext\tn\n他说"好\t1\n5" 盘\t2\n"甲"乙\t3'));
+    expect(records.map(({ value }) => (value as { text: string }).text)).toEqual(['他说"好', '5" 盘', "甲乙"]);
+    expect(bad).toEqual([]);
+  });
+
+  test("the whole row is set aside, line breaks included", async () => {
+    const path = file("d.csv", 'a,b\n"一\n二"\n');
+    const raws: string[] = [];
+    const parse = createBatchParser({});
+    for await (const batch of readBatches(path))
+      parse(
+        batch,
+        () => {},
+        ({ raw }) => void raws.push(raw),
+      );
+    expect(raws).toEqual(['"一\n二"']);
   });
 });
 
@@ -120,6 +144,22 @@ describe("JSON arrays", () => {
       [4, "c"],
     ]);
     expect(bad.map(({ line }) => line)).toEqual([3]);
+  });
+
+  test("JSON lines under the name .json: a broken line costs itself only", async () => {
+    const { records, bad } = await read(
+      file("lines.json", '{"text": "a}"}\n{"text": "b\n\n{"text": {"c": 1}}\n{"text": "d"} x\n{"text": "e"}\n{"tex'),
+    );
+    expect(records.map(({ line, value }) => [line, (value as { text: string }).text])).toEqual([
+      [1, "a}"],
+      [6, "e"],
+    ]);
+    expect(bad.map(({ line }) => line)).toEqual([2, 4, 5, 7]);
+  });
+
+  test("records of several lines, one after the other", async () => {
+    const { records } = await read(file("c.json", '{\n "text": "a"\n}\n{\n "text": "b"\n}\n'));
+    expect(records.map(({ line }) => line)).toEqual([1, 4]);
   });
 
   test("a file that ends inside an item is an error", async () => {
