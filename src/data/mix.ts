@@ -8,7 +8,7 @@ import { createReport, type StepReport } from "./report.ts";
 import { outputPaths } from "./steps/output-paths.ts";
 import { readRecords } from "./steps/read-records.ts";
 import { RecordWriter } from "./steps/record-writer.ts";
-import type { InputFile } from "./steps/run-step.ts";
+import { checkPaths, type InputFile } from "./steps/run-step.ts";
 
 export interface MixOptions {
   /** One file a data set. */
@@ -69,9 +69,14 @@ export async function mix(options: MixOptions): Promise<StepReport> {
       "give one number a file, none below 0",
     );
   }
+  const paths = outputPaths(output);
+  await checkPaths(
+    inputs.map(({ path }) => path),
+    [output, paths.rejected, paths.report],
+  );
   const began = performance.now();
   const report = createReport("mix");
-  const sizes = await Promise.all(inputs.map((input) => countRecords(input, report)));
+  const sizes = await countRecords(inputs, report, paths.rejected);
   const total = options.records ?? sizes.reduce((sum, size) => sum + size, 0);
   checkInteger("mix", { records: total }, { min: 1 });
   const counts = mixCounts(sizes, total, temperature, weights, maximumEpochs);
@@ -105,14 +110,22 @@ export async function mix(options: MixOptions): Promise<StepReport> {
     report.figures[`${path}: records out`] = counts[i]!;
   });
   report.seconds = (performance.now() - began) / 1000;
-  await writeFileAtomic(outputPaths(output).report, [new TextEncoder().encode(`${JSON.stringify(report, null, 2)}\n`)]);
+  await writeFileAtomic(paths.report, [new TextEncoder().encode(`${JSON.stringify(report, null, 2)}\n`)]);
   return report;
 }
 
-async function countRecords(input: InputFile, report: StepReport): Promise<number> {
-  let count = 0;
-  for await (const _ of readRecords([input], report)) count++;
-  return count;
+/** Records of every set; bad lines go to the file of those set aside. */
+async function countRecords(inputs: readonly InputFile[], report: StepReport, rejectedPath: string): Promise<number[]> {
+  const sizes = inputs.map(() => 0);
+  const rejected = await RecordWriter.open(rejectedPath);
+  try {
+    for await (const { input } of readRecords(inputs, report, (json) => rejected.write(json))) sizes[input]!++;
+    await rejected.finish();
+  } catch (error) {
+    await rejected.discard();
+    throw error;
+  }
+  return sizes;
 }
 
 /** `wanted` records of a file: whole passes, then a random choice in file order (Knuth's algorithm S). */

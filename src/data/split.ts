@@ -7,9 +7,9 @@ import { CongError, type Progress, writeFileAtomic } from "../support/index.ts";
 import { fold } from "./dedupe/fold.ts";
 import { textHash } from "./dedupe/text-hash.ts";
 import { createReport, type StepReport } from "./report.ts";
-import { type PlacedRecord, readRecords, rejectedBytes, textOfRecord } from "./steps/read-records.ts";
+import { type PlacedRecord, readRecords, textOfRecord } from "./steps/read-records.ts";
 import { RecordWriter } from "./steps/record-writer.ts";
-import type { InputFile } from "./steps/run-step.ts";
+import { checkPaths, type InputFile } from "./steps/run-step.ts";
 
 export interface SplitOptions {
   readonly inputs: readonly InputFile[];
@@ -29,11 +29,18 @@ export interface SplitOptions {
   readonly progress?: Pick<Progress, "update">;
 }
 
-/** Writes `PART.jsonl[.gz]` for every part and `split.report.json`. */
+/** Writes `PART.jsonl[.gz]` for every part, `split.rejected.jsonl` and `split.report.json`. */
 export async function split(options: SplitOptions): Promise<StepReport> {
   const { inputs, folder, seed = 0, groupBy, stratifyBy, gzip = false, progress } = options;
   const shares = options.shares ?? { train: 0.98, valid: 0.01, test: 0.01 };
   checkShares(shares);
+  const names = Object.keys(shares);
+  const paths = names.map((name) => join(folder, `${name}.jsonl${gzip ? ".gz" : ""}`));
+  const [rejectedPath, reportPath] = [join(folder, "split.rejected.jsonl"), join(folder, "split.report.json")];
+  await checkPaths(
+    inputs.map(({ path }) => path),
+    [...paths, rejectedPath, reportPath],
+  );
   const began = performance.now();
   const placeOf = (record: PlacedRecord): number => {
     const text = groupBy === undefined ? textOfRecord(record) : fieldOf(record, groupBy);
@@ -45,22 +52,19 @@ export async function split(options: SplitOptions): Promise<StepReport> {
   const even = cumulative(shares);
 
   const report = createReport("split");
-  const names = Object.keys(shares);
-  const rejected: string[] = [];
-  const writers = await Promise.all(
-    names.map((name) => RecordWriter.open(join(folder, `${name}.jsonl${gzip ? ".gz" : ""}`))),
-  );
+  const writers = await Promise.all(paths.map((path) => RecordWriter.open(path)));
+  const rejected = await RecordWriter.open(rejectedPath);
   try {
-    for await (const record of readRecords(inputs, report, (json) => rejected.push(json))) {
+    for await (const record of readRecords(inputs, report, (json) => rejected.write(json))) {
       const limits = edges?.get(fieldOf(record, stratifyBy!)) ?? even;
       const place = placeOf(record);
       const part = limits.findIndex((limit) => place < limit);
       await writers[part < 0 ? names.length - 1 : part]!.write(JSON.stringify(record.value));
       progress?.update(report.bytesIn);
     }
-    for (const writer of writers) await writer.finish();
+    for (const writer of [rejected, ...writers]) await writer.finish();
   } catch (error) {
-    await Promise.all(writers.map((writer) => writer.discard()));
+    await Promise.all([rejected, ...writers].map((writer) => writer.discard()));
     throw error;
   }
   names.forEach((name, i) => {
@@ -69,10 +73,7 @@ export async function split(options: SplitOptions): Promise<StepReport> {
     report.bytesOut += writers[i]!.bytes;
   });
   report.seconds = (performance.now() - began) / 1000;
-  if (rejected.length > 0) await writeFileAtomic(join(folder, "split.rejected.jsonl"), [rejectedBytes(rejected)]);
-  await writeFileAtomic(join(folder, "split.report.json"), [
-    new TextEncoder().encode(`${JSON.stringify(report, null, 2)}\n`),
-  ]);
+  await writeFileAtomic(reportPath, [new TextEncoder().encode(`${JSON.stringify(report, null, 2)}\n`)]);
   return report;
 }
 

@@ -195,7 +195,7 @@ describe("mistakes", () => {
     [["dtaa"], 2, 'did you mean "data"'],
     [["data", "clean", "none.jsonl", "-o", at("x.jsonl")], 1, "there is no file none.jsonl"],
     [["data", "clean", at("raw.jsonl")], 2, "required option"],
-    [["data", "clean", at("raw.jsonl"), "-o", at("raw.jsonl")], 1, "both input and output"],
+    [["data", "clean", at("raw.jsonl"), "-o", at("raw.jsonl")], 1, "is an input and would be replaced"],
     [["data", "dedupe", at("raw.jsonl"), "-o", at("x.jsonl"), "--threshold", "2"], 1, "threshold is 2"],
     [["data", "fetch", "chinese-poetri"], 1, "chinese-poetry"],
   ])("%j ends with %i and says %s", (args, status, message) => {

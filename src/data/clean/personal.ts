@@ -1,5 +1,5 @@
 /**
- * Masks personal data: Chinese mobile numbers, e-mail addresses, numbers of identity cards and of bank cards. Every kind is checked
+ * Masks personal data: Chinese mobile and landline numbers, e-mail addresses, numbers of identity cards and of bank cards. Every kind is checked
  * as far as its definition allows, so that order numbers, prices and times stay.
  */
 
@@ -7,6 +7,7 @@
 export const personalMasks = {
   email: "<邮箱>",
   phone: "<手机号>",
+  landline: "<电话号码>",
   identity: "<身份证号>",
   card: "<银行卡号>",
 } as const;
@@ -21,9 +22,18 @@ export interface MaskedText {
 const email =
   /(?<![\w.+-])[A-Za-z0-9][\w.+-]{0,63}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,24}(?![\w-])/g;
 
-// Digits in groups of any size with a single space or hyphen between; a letter x may end an identity number. Part of a longer number,
-// a decimal or an identifier is none.
-const digits = /(?<![\w.+\-/=&%#@]|\d[,.:：])(?:(?:\+|00)86[- ]?)?\d(?:[ -]?\d){9,18}[Xx]?(?![\w%]|[.,:：/-]\d)/g;
+// Digits in groups of any size with a single space or hyphen between; a letter x may end an identity number. Part of a longer number, a
+// decimal, a time or an identifier is none; another whole number (7 digits at least) behind a slash, comma or colon is a number of its own.
+const before = String.raw`(?<![\w.+\-=&%#@]|\d\.|(?<!\d{7})/|(?<!\d{7})(?<=\d)[,:：])`;
+const after = String.raw`(?![\w%]|[.-]\d|[,:：/]\d{1,6}(?!\d))`;
+const digits = new RegExp(`${before}(?:(?:\\+|00)86[- ]?)?\\d(?:[ -]?\\d){9,18}[Xx]?${after}`, "g");
+
+// Area codes: 010, 02x, and four digits from 03xx to 09xx; subscribers have 7 or 8 digits. Without a separator it could be any number.
+const area = String.raw`(?:10|2\d|[3-9]\d\d)`;
+const landline = new RegExp(
+  `${before}(?:(?:(?:\\+|00)86[- ]?)${area}[- ]|0${area}[- ]|[(（]0${area}[)）][- ]?)\\d(?:\\d{6,7}|\\d{2,3}[- ]\\d{4})(?:-\\d{1,5})?${after}`,
+  "g",
+);
 
 /** Replaces personal data by a word that says what stood there. */
 export function maskPersonal(text: string): MaskedText {
@@ -33,6 +43,7 @@ export function maskPersonal(text: string): MaskedText {
     return personalMasks[kind];
   };
   let masked = text.includes("@") ? text.replace(email, () => mask("email")) : text;
+  if (/\d[- )）]{1,2}\d{3}/.test(masked)) masked = masked.replace(landline, () => mask("landline"));
   if (/\d[\d -]{9}/.test(masked)) {
     masked = masked.replace(digits, (number) => {
       const kind = kindOfNumber(number);

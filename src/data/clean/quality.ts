@@ -5,7 +5,7 @@
  * Presets: `light` for curated texts, which may be as short as a poem; `web` for crawled pages; `answers` for conversations, where "42" or
  * a page of code is a good answer and only broken or endlessly repeated text is not.
  */
-import { checkRange } from "../../support/index.ts";
+import { checkRange, pick } from "../../support/index.ts";
 import { characterClass } from "../character-classes.ts";
 import { repetition } from "./repetition.ts";
 
@@ -91,8 +91,9 @@ export const qualityPresets = {
 
 export type QualityPreset = keyof typeof qualityPresets;
 
-/** Checks rules that a user changed. Throws `BAD_ARGUMENT`. */
+/** Checks rules that a user changed. Throws `UNKNOWN_NAME` for one there is not, `BAD_ARGUMENT` for a value out of range. */
 export function checkRules(rules: QualityRules): void {
+  for (const name of Object.keys(rules)) pick("quality rule", qualityPresets.light, name);
   const { minimumCharacters, maximumCharacters, minimumSentences, ...shares } = rules;
   checkRange("quality rules", { minimumCharacters, maximumCharacters, minimumSentences }, { min: 0 });
   checkRange("quality rules", shares, { min: 0, max: 1 });

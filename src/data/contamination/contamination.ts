@@ -11,7 +11,15 @@ import { TextSpool } from "../dedupe/text-spool.ts";
 import { excerpt, type StepReport } from "../report.ts";
 import { createBatchParser } from "../sources/index.ts";
 import { type BatchResult, removeRecords } from "../steps/batch-result.ts";
-import { type InputFile, numberedBatches, runStep, type Sink, type StepOptions } from "../steps/run-step.ts";
+import { outputPaths } from "../steps/output-paths.ts";
+import {
+  checkPaths,
+  type InputFile,
+  numberedBatches,
+  runStep,
+  type Sink,
+  type StepOptions,
+} from "../steps/run-step.ts";
 import { createRunTable } from "./runs.ts";
 
 export interface ContaminationOptions
@@ -34,6 +42,11 @@ export async function contamination(options: ContaminationOptions): Promise<Step
   const { against, threshold = 0.35, nearMinimum = 100, ...rest } = options;
   checkRange("contamination", { threshold }, { min: 0.1, max: 1 });
   checkInteger("contamination", { nearMinimum }, { min: 1 });
+  const { rejected, report } = outputPaths(rest.output);
+  await checkPaths(
+    [...against, ...rest.inputs].map(({ path }) => path),
+    [rest.output, rejected, report],
+  );
   const texts = await readTexts(against);
   const runs = createRunTable(texts.map(({ text }) => text));
   const sink = new ContaminationSink(texts, threshold, nearMinimum);

@@ -74,14 +74,12 @@ const alpaca: RecordFormat = {
   },
   conversation(record) {
     alpaca.slots(record);
-    const { instruction, input, output, system } = record as Record<string, string | undefined>;
-    // LLaMA-Factory joins the two with a line break; so does Stanford's template in effect.
-    const prompt = input ? `${instruction}\n${input}` : instruction!;
+    const { output, system } = record as Record<string, string | undefined>;
     return {
       messages: [
         ...systemMessage(system),
         ...readHistory(record).flatMap(([question, answer]) => turn(question!, answer!)),
-        ...turn(prompt, output!),
+        ...turn(joinInput(record), output!),
       ],
     };
   },
@@ -129,7 +127,7 @@ const preference: RecordFormat = {
       ...(prompt === undefined
         ? []
         : typeof record[prompt] === "string"
-          ? [wanted(record, prompt, false)]
+          ? [wanted(record, prompt, false), ...(prompt === "instruction" ? optional(record, "input", false) : [])]
           : messageSlots(record, prompt)),
       ...sides,
     ];
@@ -140,7 +138,7 @@ const preference: RecordFormat = {
       prompt === undefined
         ? []
         : typeof record[prompt] === "string"
-          ? [{ role: "user", content: record[prompt] }]
+          ? [{ role: "user", content: prompt === "instruction" ? joinInput(record) : record[prompt] }]
           : readMessages(record, prompt);
     const start = [...systemMessage(record.system), ...before];
     return sharedPrompt(start, readReply(record, chosen), readReply(record, rejected), tools(record));
@@ -218,6 +216,9 @@ function readHistory(record: JsonObject): string[][] {
   }
   return history as string[][];
 }
+
+/** LLaMA-Factory joins the two with a line break; so does Stanford's template in effect. */
+const joinInput = ({ instruction, input }: JsonObject): string => `${instruction}${input ? `\n${input}` : ""}`;
 
 const turn = (question: string, answer: string): ChatMessage[] => [
   { role: "user", content: question },

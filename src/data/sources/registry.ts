@@ -21,6 +21,8 @@ export interface DatasetEntry {
   readonly tags: Readonly<Record<string, string>>;
   /** Take only so many records from the start. */
   readonly samples?: number;
+  /** Set where the entry names no file: what it names instead, which would be a download. */
+  readonly elsewhere?: string;
 }
 
 const columnNames = [
@@ -28,7 +30,7 @@ const columnNames = [
   ...["images", "videos", "audios"],
 ];
 
-/** Entries whose data lies elsewhere (`hf_hub_url` and so on) are left out: they need a download. */
+/** Entries whose data lies elsewhere (`hf_hub_url` and so on) are known by name and refused when asked for: they need a download. */
 export async function readRegistry(path: string): Promise<ReadonlyMap<string, DatasetEntry>> {
   let parsed: unknown;
   try {
@@ -42,15 +44,25 @@ export async function readRegistry(path: string): Promise<ReadonlyMap<string, Da
   const entries = new Map<string, DatasetEntry>();
   for (const [name, value] of Object.entries(parsed)) {
     if (!isJsonObject(value)) throw bad(path, `${path}: "${name}" is not a record`, 'wanted {"file_name": …}');
-    if (typeof value.file_name === "string") entries.set(name, readEntry(path, name, value, value.file_name));
+    const file = value.file_name;
+    if (typeof file === "string") entries.set(name, readEntry(path, name, value, file));
+    else entries.set(name, { ...readEntry(path, name, value, ""), elsewhere: Object.keys(value).join(", ") });
   }
   return entries;
 }
 
-/** The entry called `name`; throws `UNKNOWN_NAME` with a suggestion. */
+/** The entry called `name`; throws `UNKNOWN_NAME` with a suggestion, `BAD_REGISTRY` for one without a file. */
 export function datasetEntry(registry: ReadonlyMap<string, DatasetEntry>, name: string): DatasetEntry {
   const entry = registry.get(name);
   if (entry === undefined) throw unknownName("data set", name, registry.keys());
+  if (entry.elsewhere !== undefined) {
+    throw new CongError(
+      "BAD_REGISTRY",
+      `the data set "${name}" has no file_name (only ${entry.elsewhere})`,
+      { name },
+      'fetch its file and write {"file_name": …} into the registry',
+    );
+  }
   return entry;
 }
 

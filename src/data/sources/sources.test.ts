@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
 import { CongError } from "../../support/index.ts";
-import { createBatchParser, type ReadOptions, readBatches, readRegistry, recordFormat } from "./index.ts";
+import { createBatchParser, datasetEntry, type ReadOptions, readBatches, readRegistry, recordFormat } from "./index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "congling-sources-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -254,7 +254,7 @@ describe("registry", () => {
 
   test("columns are renamed to the fields of the formats", async () => {
     const registry = await readRegistry(file("dataset_info.json", JSON.stringify(info)));
-    expect([...registry.keys()]).toEqual(["ads", "chats", "pairs"]);
+    expect([...registry.keys()]).toEqual(["ads", "chats", "pairs", "remote"]);
     const mapped = async (name: string, record: object) => {
       const mapping = registry.get(name)!;
       return (await read(file(`${name}.jsonl`, JSON.stringify(record)), {}, { mapping })).records[0];
@@ -283,6 +283,12 @@ describe("registry", () => {
       format: "preference",
       value: { prompt: "q", chosen: "g", rejected: "p" },
     });
+  });
+
+  test("a data set that lies elsewhere is known, and refused with what it names", async () => {
+    const registry = await readRegistry(file("dataset_info.json", JSON.stringify(info)));
+    expect(() => datasetEntry(registry, "remote")).toThrow(/"remote" has no file_name \(only .*hf_hub_url/);
+    expect(() => datasetEntry(registry, "chat")).toThrow(/did you mean "chats"/);
   });
 
   test("a missing column is the record's fault, a misspelt one the registry's", async () => {

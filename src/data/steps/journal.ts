@@ -4,11 +4,11 @@
  */
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, open, readFile, realpath, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
-import { writeFileAtomic } from "../../support/index.ts";
+import { syncFolder, writeFileAtomic } from "../../support/index.ts";
 import { addReport, createReport, type StepReport } from "../report.ts";
 
 export interface FinishedPart {
@@ -92,16 +92,26 @@ export class Journal {
     };
   }
 
-  /** Puts the parts together as the final file, packed when its name ends in .gz. */
+  /**
+   * Puts the parts together as the final file, packed when its name ends in .gz. It grows inside the folder of parts, so that a kill leaves
+   * nothing behind that the next run does not use or remove.
+   */
   async assemble(output: string, extension: "jsonl" | "rejected.jsonl"): Promise<void> {
     const paths = this.#parts.map(({ name }) => join(this.folder, `${name}.${extension}`));
     async function* all(): AsyncGenerator<Uint8Array> {
       for (const path of paths) yield* createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Uint8Array>;
     }
-    if (!output.toLowerCase().endsWith(".gz")) return writeFileAtomic(output, all());
-    const packed = join(this.folder, "packed.gz");
-    await pipeline(all(), createGzip(), createWriteStream(packed));
-    return writeFileAtomic(output, createReadStream(packed) as AsyncIterable<Uint8Array>);
+    const whole = join(this.folder, "whole");
+    const isPacked = output.toLowerCase().endsWith(".gz");
+    const file = createWriteStream(whole, { flush: true });
+    await (isPacked ? pipeline(all(), createGzip(), file) : pipeline(all(), file));
+    const target = resolve(output);
+    const isLink =
+      (await realpath(target).catch(() => target)) !== join(await realpath(dirname(target)), basename(target));
+    // What a link points to may lie on another disk, where a rename cannot reach.
+    if (isLink) return writeFileAtomic(output, createReadStream(whole) as AsyncIterable<Uint8Array>);
+    await rename(whole, target);
+    await syncFolder(dirname(target));
   }
 
   async remove(): Promise<void> {

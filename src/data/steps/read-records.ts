@@ -1,7 +1,6 @@
 /** Records one after the other, for steps that need no threads. */
 import { type StepReport, tally } from "../report.ts";
 import { createBatchParser, type ParsedRecord } from "../sources/index.ts";
-import { encodeLines } from "./batch-result.ts";
 import { type InputFile, numberedBatches } from "./run-step.ts";
 
 export interface PlacedRecord extends ParsedRecord {
@@ -15,12 +14,13 @@ export interface PlacedRecord extends ParsedRecord {
 export async function* readRecords(
   inputs: readonly InputFile[],
   report?: StepReport,
-  onBad?: (json: string) => void,
+  onBad?: (json: string) => void | Promise<void>,
 ): AsyncGenerator<PlacedRecord, void> {
   const parsers = inputs.map(({ parse }) => createBatchParser(parse ?? {}));
   for await (const { batch, input } of numberedBatches(inputs)) {
     const records: PlacedRecord[] = [];
     const { file } = batch;
+    const bad: string[] = [];
     if (report !== undefined) report.bytesIn += batch.sourceBytes;
     parsers[input]!(
       batch,
@@ -31,10 +31,11 @@ export async function* readRecords(
           report.recordsIn++;
           tally(report.removed, stated, { file, line, text: raw });
         }
-        onBad?.(JSON.stringify({ file, line, reason: stated, raw }));
+        if (onBad !== undefined) bad.push(JSON.stringify({ file, line, reason: stated, raw }));
       },
     );
     if (report !== undefined) report.recordsIn += records.length;
+    for (const json of bad) await onBad?.(json);
     yield* records;
   }
 }
@@ -42,6 +43,3 @@ export async function* readRecords(
 /** All texts of a record, joined by line breaks. */
 export const textOfRecord = ({ slots }: ParsedRecord): string =>
   slots.map(({ holder, key }) => holder[key] as string).join("\n");
-
-/** Set-aside lines as the bytes of their file. */
-export const rejectedBytes = (lines: readonly string[]): Uint8Array => encodeLines(lines);

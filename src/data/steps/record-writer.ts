@@ -20,7 +20,8 @@ export class RecordWriter {
 
   private constructor(path: string) {
     this.#path = path;
-    this.#temporary = `${path}.tmp-${process.pid}`;
+    // Always the same name, so that the next run replaces what a killed one left.
+    this.#temporary = `${path}.tmp`;
     this.#file = createWriteStream(this.#temporary);
     this.#head = this.#file;
     if (path.toLowerCase().endsWith(".gz")) {

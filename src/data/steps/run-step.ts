@@ -1,5 +1,5 @@
 /** Runs a step over files: batches through threads, results into parts, parts into the output. See journal.ts for what a kill costs. */
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir, realpath, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { physicalCores } from "../../engine/backends/onnxruntime/physical-cores.ts";
 import { CongError, checkInteger, type Progress, writeFileAtomic } from "../../support/index.ts";
@@ -58,7 +58,10 @@ export async function runStep<T extends TaskName>(options: StepOptions<T>): Prom
   const { step, task, settings, inputs, output, sink, progress, partBytes = 1 << 26 } = options;
   const threads = options.threads ?? physicalCores();
   checkInteger("runStep", { threads, partBytes }, { min: 1 });
-  await checkPaths(inputs, output);
+  await checkPaths(
+    inputs.map(({ path }) => path),
+    [output, outputPaths(output).rejected, outputPaths(output).report],
+  );
   const call = { task, settings, inputs: inputs.map(({ parse }) => parse ?? {}) };
   const paths = outputPaths(output);
   await mkdir(dirname(resolve(output)), { recursive: true });
@@ -143,10 +146,16 @@ async function restoreSink<T extends TaskName>(
   for await (const result of runTask(call, numberedBatches(files), threads)) sink.restore(result);
 }
 
-async function checkPaths(inputs: readonly InputFile[], output: string): Promise<void> {
+/**
+ * Checks that every input is a file that no output will replace.
+ * @throws CongError `BAD_ARGUMENT` without inputs, `PATH_NOT_FOUND`, `SAME_FILE`
+ */
+export async function checkPaths(inputs: readonly string[], outputs: readonly string[]): Promise<void> {
   if (inputs.length === 0)
     throw new CongError("BAD_ARGUMENT", "there are no input files", {}, "name at least one file");
-  for (const { path } of inputs) {
+  const real = (path: string): Promise<string> => realpath(path).catch(() => resolve(path));
+  const taken = new Set(await Promise.all(outputs.map(real)));
+  for (const path of inputs) {
     const found = await stat(path).catch(() => undefined);
     if (found === undefined) {
       throw new CongError("PATH_NOT_FOUND", `there is no file ${path}`, { path }, "check the path");
@@ -159,8 +168,13 @@ async function checkPaths(inputs: readonly InputFile[], output: string): Promise
         `name the files in it, for example ${path}/*.jsonl`,
       );
     }
-    if (resolve(path) === resolve(output)) {
-      throw new CongError("SAME_FILE", `${output} is both input and output`, { path }, "write to another file");
+    if (taken.has(await real(path))) {
+      throw new CongError(
+        "SAME_FILE",
+        `${path} is an input and would be replaced by an output`,
+        { path },
+        "write to another file",
+      );
     }
   }
 }

@@ -149,6 +149,17 @@ describe("split", () => {
     expect(authors("test").size).toBeGreaterThan(0);
   });
 
+  test("no output replaces an input, and bad lines are set aside", async () => {
+    const path = write("train.jsonl", [{ text: "一" }]);
+    await expect(split({ inputs: [{ path }], folder })).rejects.toMatchObject({ code: "SAME_FILE" });
+    await split({ inputs: [{ path: write("bad.jsonl", [{ text: "二" }, { text: 3 }]) }], folder: join(folder, "s6") });
+    expect(lines(join(folder, "s6/split.rejected.jsonl")).map((line) => JSON.parse(line).line)).toEqual([2]);
+    const output = join(folder, "mixed.jsonl");
+    await mix({ inputs: [{ path }, { path: join(folder, "bad.jsonl") }], output });
+    expect(lines(join(folder, "mixed.rejected.jsonl")).map((line) => JSON.parse(line).line)).toEqual([2]);
+    await expect(mix({ inputs: [{ path: output }], output })).rejects.toMatchObject({ code: "SAME_FILE" });
+  });
+
   test("shares that make no whole are refused", async () => {
     await expect(split({ inputs, folder, shares: { a: 0.5, b: 0.6 } })).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
     await expect(split({ inputs, folder, stratifyBy: "kind" })).rejects.toMatchObject({ code: "MISSING_FIELD" });
