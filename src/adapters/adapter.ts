@@ -1,6 +1,7 @@
 /**
  * Adapters: small trained additions to a frozen model. LoRA corrects weights (Hu et al. 2022); a prefix is learned keys
- * and values before all tokens (prefix tuning, Li and Liang 2021; P-Tuning v2, Liu et al. 2022).
+ * and values before all tokens (prefix tuning, Li and Liang 2021; P-Tuning v2, Liu et al. 2022); a prompt is learned
+ * embeddings before the text (prompt tuning, Lester et al. 2021).
  */
 import type { HostTensor } from "../engine/index.ts";
 import type { Linear } from "../nn/index.ts";
@@ -76,4 +77,14 @@ export interface PrefixAdapter {
   readonly modelConfig: AdapterJson | undefined;
 }
 
-export type Adapter = LoraAdapter | PrefixAdapter;
+export interface PromptAdapter {
+  readonly kind: "prompt";
+  readonly base: string | undefined;
+  /** Of the model that it was made for. */
+  readonly layers: number;
+  readonly heads: number;
+  /** float32 [P, C]: what stands before the embeddings of the text. It takes the first P positions. */
+  readonly embeddings: HostTensor;
+}
+
+export type Adapter = LoraAdapter | PrefixAdapter | PromptAdapter;

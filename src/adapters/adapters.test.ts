@@ -16,7 +16,7 @@ import { type TensorSource, writeSafetensors } from "../formats/index.ts";
 import { linear, quantizeLinear } from "../nn/index.ts";
 import { runTraced, wave } from "../nn/run-traced.fixture.ts";
 import { createRandom } from "../support/random.ts";
-import type { LoraAdapter, PrefixAdapter } from "./adapter.ts";
+import type { LoraAdapter, PrefixAdapter, PromptAdapter } from "./adapter.ts";
 import { attachLora, detachLora, dropLora, initLora, mergeLora } from "./lora.ts";
 import { initPrefix, prefixKeysAndValues, prefixTable } from "./prefix.ts";
 import { readAdapter } from "./read.ts";
@@ -221,6 +221,37 @@ describe("prefixes", () => {
   });
 });
 
+describe("prompts", () => {
+  const prompt: PromptAdapter = { kind: "prompt", base: "runs/base", layers: 2, heads: 4, embeddings: wave([3, 8]) };
+  const change = (file: object) => {
+    const path = join(folder, "prompt", "adapter_config.json");
+    writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, "utf8")), ...file }));
+  };
+
+  it("are saved as PEFT's files and read back", async () => {
+    await saveAdapter(join(folder, "prompt"), prompt);
+    expect(JSON.parse(readFileSync(join(folder, "prompt", "adapter_config.json"), "utf8"))).toMatchObject({
+      peft_type: "PROMPT_TUNING",
+      num_virtual_tokens: 3,
+      token_dim: 8,
+      num_layers: 2,
+      num_attention_heads: 4,
+    });
+    // How PEFT began it makes no difference.
+    const text = { prompt_tuning_init: "TEXT", prompt_tuning_init_text: "写诗", tokenizer_name_or_path: "base" };
+    change({ ...text, peft_version: "0.17.0" });
+    expect(await readAdapter(join(folder, "prompt"))).toEqual(prompt);
+  });
+
+  it("must fit what their file says", async () => {
+    await saveAdapter(join(folder, "prompt"), prompt);
+    change({ num_virtual_tokens: 4 });
+    await expect(readAdapter(join(folder, "prompt"))).rejects.toThrow(/is \[3, 8\], wanted \[4, 8\]/);
+    change({ num_virtual_tokens: 3, num_transformer_submodules: 2 });
+    await expect(readAdapter(join(folder, "prompt"))).rejects.toThrow(/encoder-decoder/);
+  });
+});
+
 describe("configurations", () => {
   const change = async (changes: object, tensors?: TensorSource[]) => {
     await saveAdapter(folder, trained());
@@ -243,7 +274,7 @@ describe("configurations", () => {
     [{ rank_pattern: { q_proj: 2.5 } }, /rank_pattern/],
     [{ target_modules: null }, /target_modules/],
     [{ target_modules: ["k_proj"] }, /has factors, but is none of target_modules/],
-    [{ peft_type: "IA3" }, /wanted LORA or PREFIX_TUNING/],
+    [{ peft_type: "IA3" }, /wanted LORA, PREFIX_TUNING or PROMPT_TUNING/],
   ])("%j is refused", async (changes, message) => {
     await expect(change(changes)).rejects.toThrow(message);
   });

@@ -1,4 +1,4 @@
-/** Adapters: LoRA and learned prefixes, read, made, attached, merged and written. */
+/** Adapters: LoRA, learned prefixes and prompts, read, made, attached, merged and written. */
 export type {
   Adapter,
   AdapterJson,
@@ -8,6 +8,7 @@ export type {
   PrefixAdapter,
   PrefixParameters,
   PrefixShape,
+  PromptAdapter,
 } from "./adapter.ts";
 export {
   attachLora,
@@ -22,6 +23,7 @@ export {
 } from "./lora.ts";
 export { type LoraTargets, loraTargets } from "./lora-targets.ts";
 export { initPrefix, type PrefixOptions, prefixKeysAndValues, prefixTable, prefixWidth } from "./prefix.ts";
+export { embeddingOf, withEmbedding, withPrompt } from "./prompt.ts";
 export { readAdapter } from "./read.ts";
 export { saveAdapter } from "./save.ts";
 export {

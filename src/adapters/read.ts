@@ -1,14 +1,15 @@
-/** Opens an adapter's folder: PEFT's LoRA and prefix tuning, and the P-Tuning v2 prefixes of THUDM. */
+/** Opens an adapter's folder: PEFT's LoRA, prefix and prompt tuning, and the P-Tuning v2 prefixes of THUDM. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { HostTensor } from "../engine/index.ts";
 import { CongError } from "../support/errors.ts";
 import { recoverFolder } from "../support/files.ts";
-import type { Adapter, AdapterJson, LoraAdapter, LoraModule, PrefixAdapter } from "./adapter.ts";
+import type { Adapter, AdapterJson, LoraAdapter, LoraModule, PrefixAdapter, PromptAdapter } from "./adapter.ts";
 import { readLoraConfig } from "./lora-config.ts";
 import { loraTargets } from "./lora-targets.ts";
 import { readPeftPrefixConfig, readThudmPrefixConfig } from "./prefix-config.ts";
 import { prefixFromTensors } from "./prefix-tensors.ts";
+import { readPromptConfig } from "./prompt-config.ts";
 import { exists, readJson, readTensors } from "./tensor-files.ts";
 import { parseLoraFileName, parseThudmPrefixName } from "./tensor-names.ts";
 
@@ -26,11 +27,12 @@ export async function readAdapter(folder: string): Promise<Adapter> {
     const json = await readJson(peft);
     if (json.peft_type === "LORA") return readLora(folder, json, peft);
     if (json.peft_type === "PREFIX_TUNING") return readPeftPrefix(folder, json, peft);
+    if (json.peft_type === "PROMPT_TUNING") return readPrompt(folder, json, peft);
     throw new CongError(
       "BAD_CONFIG",
       `${peft}: peft_type is ${JSON.stringify(json.peft_type) ?? "missing"}`,
       { folder, peft_type: json.peft_type },
-      "wanted LORA or PREFIX_TUNING; other methods of PEFT are not read",
+      "wanted LORA, PREFIX_TUNING or PROMPT_TUNING; other methods of PEFT are not read",
     );
   }
   const model = join(folder, "config.json");
@@ -68,13 +70,28 @@ async function readLora(folder: string, json: AdapterJson, file: string): Promis
 async function readPeftPrefix(folder: string, json: AdapterJson, file: string): Promise<PrefixAdapter> {
   const { shape, base } = readPeftPrefixConfig(json, file);
   // PEFT saves the finished table even where a network made it.
-  const tensors = await readTensors(folder, "adapter_model", () => true);
-  const table = tensors.get("prompt_embeddings");
-  if (table === undefined || tensors.size !== 1) {
-    throw invalid(folder, [`it has ${[...tensors.keys()].join(", ") || "no tensors"}, wanted prompt_embeddings alone`]);
-  }
+  const table = await readPromptEmbeddings(folder);
   const parameters = prefixFromTensors(folder, shape, new Map([["embedding.weight", table]]), false);
   return { kind: "prefix", base, occupiesPositions: true, shape, parameters, modelConfig: undefined };
+}
+
+async function readPrompt(folder: string, json: AdapterJson, file: string): Promise<PromptAdapter> {
+  const { shape, base } = readPromptConfig(json, file);
+  const { length, hidden, layers, heads } = shape;
+  const embeddings = await readPromptEmbeddings(folder);
+  if (embeddings.shape.join() !== [length, hidden].join()) {
+    throw invalid(folder, [`prompt_embeddings is [${embeddings.shape.join(", ")}], wanted [${length}, ${hidden}]`]);
+  }
+  return { kind: "prompt", base, layers, heads, embeddings };
+}
+
+/** The one tensor of prefix and prompt tuning. */
+async function readPromptEmbeddings(folder: string): Promise<HostTensor> {
+  const tensors = await readTensors(folder, "adapter_model", () => true);
+  const found = tensors.get("prompt_embeddings");
+  if (found !== undefined && tensors.size === 1) return found;
+  const names = [...tensors.keys()].join(", ") || "no tensors";
+  throw invalid(folder, [`it has ${names}, wanted prompt_embeddings alone`]);
 }
 
 async function readThudmPrefix(folder: string, json: AdapterJson, file: string): Promise<PrefixAdapter> {

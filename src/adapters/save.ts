@@ -8,6 +8,7 @@ import type { Adapter, AdapterJson, PrefixAdapter } from "./adapter.ts";
 import { writeLoraConfig } from "./lora-config.ts";
 import { prefixTable } from "./prefix.ts";
 import { writePeftPrefixConfig } from "./prefix-config.ts";
+import { writePromptConfig } from "./prompt-config.ts";
 import { loraFileName, thudmPrefixName } from "./tensor-names.ts";
 
 /**
@@ -41,6 +42,10 @@ function contentOf(adapter: Adapter): Content {
       stored(loraFileName(module, "b"), b),
     ]);
     return { config: writeLoraConfig(adapter.config, adapter.base), tensors, files: peftFiles };
+  }
+  if (adapter.kind === "prompt") {
+    const tensors = [stored("prompt_embeddings", adapter.embeddings)];
+    return { config: writePromptConfig(adapter), tensors, files: peftFiles };
   }
   if (!adapter.occupiesPositions) return thudmContent(adapter);
   const tensors = [stored("prompt_embeddings", prefixTable(adapter.parameters))];

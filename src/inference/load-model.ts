@@ -11,9 +11,10 @@ import { CongError } from "../support/errors.ts";
 import { loadTokenizer } from "../tokenizers/index.ts";
 import { checkConfigIds, checkTokenizer } from "./check-parts.ts";
 import { createModel, type Model } from "./model.ts";
+import { promptPrefix } from "./prompt-prefix.ts";
 import type { ModelTokenizer } from "./prompts.ts";
 import { type LoadedLeaf, quantizeRows, spreadQuantized, type WeightType, weightTypes } from "./quantize-parameters.ts";
-import type { Prefix } from "./session/network.ts";
+import type { Network, Prefix } from "./session/network.ts";
 
 export interface LoadModelOptions {
   /** How weights are held. int8 and int4 are quantised while loading. Default: as the folder was quantised, else "float32". */
@@ -22,7 +23,7 @@ export interface LoadModelOptions {
   readonly threads?: number | undefined;
   /** Default: the folder's own; a model without one takes and gives ids. `false`: none. */
   readonly tokenizer?: ModelTokenizer | false | undefined;
-  /** LoRA or a learned prefix, or the folder of one. Default: the prefix that the model's own folder holds, if any. */
+  /** LoRA, a learned prefix or prompt, or the folder of one. Default: the prefix that the model's own folder holds, if any. */
   readonly adapter?: string | Adapter | undefined;
   /** Where to compute. Default: onnxruntime on the CPU. */
   readonly backend?: Backend | undefined;
@@ -49,21 +50,25 @@ export async function loadModel(folder: string, options: LoadModelOptions = {}):
   checkConfigIds(config, endIds);
   if (tokenizer) checkTokenizer(config, tokenizer);
   const plain = spreadQuantized(parameters);
-  const network = {
+  const network: Network = {
     family,
     config,
     parameters: adapter?.kind === "lora" ? attachLora(plain, adapter) : plain,
     prefix: adapter?.kind === "prefix" ? prefixOf(adapter, config) : undefined,
     backend,
   };
-  return createModel(network, {
-    dtype,
-    tokenizer: tokenizer || undefined,
-    endIds,
-    generation,
-    tokenizerFolder: folder,
-    adapted: adapter !== undefined,
-  });
+  const prefix = adapter?.kind === "prompt" ? await promptPrefix(network, adapter) : network.prefix;
+  return createModel(
+    { ...network, prefix },
+    {
+      dtype,
+      tokenizer: tokenizer || undefined,
+      endIds,
+      generation,
+      tokenizerFolder: folder,
+      adapted: adapter !== undefined,
+    },
+  );
 }
 
 /** The folder itself, when P-Tuning v2 left a prefix in it beside the whole model (`pre_seq_len` says so). */
