@@ -3,9 +3,10 @@
  * contamination check on planted leaks, and the speed of cleaning and deduplicating. Everything runs through files, as users run it.
  *
  * Documents are joined poems of datasets/poems, 200 characters or more. Half of them get an edited copy: a stated share of the
- * characters replaced, deleted or inserted (a third each) at random places, with characters of the same corpus.
+ * characters replaced, deleted or inserted (a third each) at random places, with characters of the same corpus. English the same way by
+ * words, on speeches of ../shared/data/tinyshakespeare; without that file its rows are left out, and a line says so.
  */
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
@@ -16,6 +17,7 @@ import { type Benchmark, peakRssMb, type Row, say } from "./report.ts";
 const editShares = [0.05, 0.1, 0.15, 0.2, 0.3];
 const throughputBytes = 64e6;
 const threads = 2;
+const englishPath = "../shared/data/tinyshakespeare/input.txt.gz";
 
 export const dedupeBenchmark: Benchmark = {
   summary: "near duplicates under random edits, planted leaks, and the speed of cleaning and deduplicating",
@@ -27,10 +29,11 @@ export const dedupeBenchmark: Benchmark = {
     try {
       for (const seed of seeds) {
         const random = createRandom(seed);
-        rows.push(
-          ...(await editRows(folder, seed, random.fork("edits"))),
-          await leakRow(folder, seed, random.fork("leaks")),
-        );
+        rows.push(...(await editRows(folder, seed, random.fork("edits"), chinese(random.fork("edits")))));
+        if (existsSync(englishPath)) {
+          rows.push(...(await editRows(folder, seed, random.fork("english"), english(random.fork("english")))));
+        } else say(`no ${englishPath}: English left out`);
+        rows.push(await leakRow(folder, seed, random.fork("leaks")));
       }
       if (!options.has("skip-speed")) {
         const bytes = Number(options.get("megabytes") ?? throughputBytes / 1e6) * 1e6;
@@ -65,16 +68,46 @@ function documents(poems: readonly string[], random: Random): string[] {
   return made;
 }
 
-/** Edits exactly `share` of the characters: replaced, deleted, or one inserted before. */
-function edited(text: string, share: number, random: Random, alphabet: readonly string[]): string {
-  const characters = [...text];
-  const places = random.permutation(characters.length).slice(0, Math.round(share * characters.length));
-  for (const place of places) {
+/** Edits exactly `share` of the units: replaced, deleted, or one of `alphabet` inserted before, with what joins it. */
+function editUnits(units: readonly string[], share: number, random: Random, alphabet: readonly string[]): string[] {
+  const changed = [...units];
+  for (const place of random.permutation(units.length).slice(0, Math.round(share * units.length))) {
     const kind = random.integer(3);
     const other = random.choice(alphabet);
-    characters[place] = kind === 0 ? other : kind === 1 ? "" : `${other}${characters[place]}`;
+    changed[place] = kind === 0 ? other : kind === 1 ? "" : `${other}${changed[place]}`;
   }
-  return characters.join("");
+  return changed;
+}
+
+const edited = (text: string, share: number, random: Random, alphabet: readonly string[]): string =>
+  editUnits([...text], share, random, alphabet).join("");
+
+/** What is edited and how. */
+interface Corpus {
+  readonly task: string;
+  readonly texts: readonly string[];
+  readonly edit: (text: string, share: number, random: Random) => string;
+}
+
+function chinese(random: Random): Corpus {
+  const poems = random.shuffle(poemsOf("train"));
+  const alphabet = [...new Set(poems.slice(0, 5000).join(""))];
+  return {
+    task: "near duplicates",
+    texts: documents(poems, random),
+    edit: (text, share, edits) => edited(text, share, edits, alphabet),
+  };
+}
+
+/** Units are words, each with the space behind it. */
+function english(random: Random): Corpus {
+  const text = gunzipSync(readFileSync(englishPath)).toString();
+  const alphabet = [...new Set(text.match(/[A-Za-z']+/g))].map((word) => `${word} `);
+  return {
+    task: "near duplicates, English",
+    texts: documents(text.split(/\n\n+/), random),
+    edit: (document, share, edits) => editUnits(document.match(/\S+\s*/g) ?? [], share, edits, alphabet).join(""),
+  };
 }
 
 interface Planted {
@@ -95,15 +128,13 @@ const idsOf = (path: string): string[] =>
  * One file a share of edits. A pair is found when one of its two texts is removed; a text removed whose partner is not there is a wrong
  * one.
  */
-async function editRows(folder: string, seed: number, random: Random): Promise<Row[]> {
-  const poems = random.shuffle(poemsOf("train"));
-  const texts = documents(poems, random);
-  const alphabet = [...new Set(poems.slice(0, 5000).join(""))];
+async function editRows(folder: string, seed: number, random: Random, corpus: Corpus): Promise<Row[]> {
+  const { task, texts, edit } = corpus;
   const rows: Row[] = [];
   for (const share of editShares) {
     const originals = texts.map((text, i): Planted => ({ id: `${i}`, text }));
     const copies = originals.flatMap(({ id, text }, i): Planted[] =>
-      i % 2 === 0 ? [{ id: `${id}-copy`, text: edited(text, share, random.fork(`${share}/${i}`), alphabet) }] : [],
+      i % 2 === 0 ? [{ id: `${id}-copy`, text: edit(text, share, random.fork(`${share}/${i}`)) }] : [],
     );
     const input = join(folder, "edits.jsonl");
     const output = join(folder, "edits.out.jsonl");
@@ -113,7 +144,7 @@ async function editRows(folder: string, seed: number, random: Random): Promise<R
     const found = copies.filter(({ id }) => kept.has(id) !== kept.has(id.replace("-copy", ""))).length;
     const removed = originals.length + copies.length - kept.size;
     rows.push({
-      task: "near duplicates",
+      task,
       seed,
       edits: share,
       pairs: copies.length,
@@ -121,7 +152,7 @@ async function editRows(folder: string, seed: number, random: Random): Promise<R
       precision: removed === 0 ? 1 : found / removed,
       documents: report.recordsIn,
     });
-    say(`${share * 100} % edits: recall ${found}/${copies.length}, removed ${removed}`);
+    say(`${task}, ${share * 100} % edits: recall ${found}/${copies.length}, removed ${removed}`);
   }
   return rows;
 }
