@@ -3,6 +3,7 @@ import { CongError } from "../src/support/index.ts";
 import { pick } from "../src/support/suggest.ts";
 import { machine, type Row, readOptions, say, table } from "./report.ts";
 import { fuzzFiles, fuzzSummary } from "./soak/fuzz-files.ts";
+import { kill, killSummary } from "./soak/kill.ts";
 import { load, loadSummary } from "./soak/load.ts";
 import { memory, memorySummary } from "./soak/memory.ts";
 
@@ -13,6 +14,7 @@ interface Soak {
 
 const soaks: Readonly<Record<string, Soak>> = {
   memory: { summary: memorySummary, run: memory },
+  kill: { summary: killSummary, run: kill },
   load: { summary: loadSummary, run: load },
   "fuzz-files": { summary: fuzzSummary, run: fuzzFiles },
 };

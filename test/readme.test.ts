@@ -65,6 +65,18 @@ test("the quoted output of the quick start has the stages that a short run print
   expect(stages(stdout).map(words)).toEqual(stages(quoted).map(words));
   expect(stdout).toContain("answers equal");
   const report = readFileSync(`${out}/report.html`, "utf8");
-  for (const heading of ["Data 数据", "Fine-tuning 微调方法", "Curves 曲线", "Sample chats 对话样例"])
-    expect(report).toContain(`<h2>${heading}</h2>`);
+  for (const [zh, en] of [
+    ["成绩", "Figures"],
+    ["数据", "Data"],
+    ["分词器", "Tokenizer"],
+    ["曲线", "Curves"],
+    ["微调方法", "Fine-tuning"],
+    ["压缩与导出", "Compression and export"],
+    ["对话样例", "Sample chats"],
+    ["机器与用时", "Machine and time"],
+  ]) {
+    expect(report).toContain(`<h2><span lang="zh">${zh}</span><span lang="en">${en}</span></h2>`);
+  }
+  // Nothing that a browser would have to fetch.
+  expect(report).not.toMatch(/(?:src|href)="|url\(|@import/);
 });

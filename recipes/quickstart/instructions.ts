@@ -3,7 +3,8 @@
  * author or the dynasty. Each poem gives one of them, drawn by a seeded generator, so that the shares are what the
  * options say and a poem's tasks do not depend on its neighbours.
  */
-import type { Random } from "../../src/support/random.ts";
+import { writeFileAtomic } from "../../src/support/files.ts";
+import { createRandom, type Random } from "../../src/support/random.ts";
 
 /** A line of datasets/poems. */
 export interface Poem {
@@ -25,9 +26,9 @@ export interface Instruction {
 
 /** Shares of the tasks. Writing leads, because it is what a person asks a poem model for. */
 export const taskShares: Readonly<Record<TaskName, number>> = {
-  write: 0.5,
-  continue: 0.2,
-  fill: 0.15,
+  write: 0.6,
+  continue: 0.15,
+  fill: 0.1,
   author: 0.075,
   dynasty: 0.075,
 };
@@ -61,4 +62,37 @@ export function instructionOf(poem: Poem, random: Random): Instruction {
     return at < 0;
   }) ?? ["write" as const];
   return { task, ...tasks[task](poem, random) };
+}
+
+/**
+ * Writes instructions as alpaca records (`instruction`, `output`), one for each of `count` poems (default all) in random order. Forms take
+ * turns as long as there are poems of each: a rare form is to be learned as well as a common one.
+ * @param seed the same seed draws the same poems and tasks
+ */
+export async function writeInstructions(
+  path: string,
+  poems: readonly Poem[],
+  seed: number,
+  count = poems.length,
+): Promise<void> {
+  const random = createRandom(seed).fork("instructions");
+  const lines = inTurns(random.shuffle([...poems]))
+    .slice(0, count)
+    .map((poem, i) => {
+      const { instruction, answer } = instructionOf(poem, random.fork(i));
+      return `${JSON.stringify({ instruction, output: answer })}\n`;
+    });
+  await writeFileAtomic(path, [new TextEncoder().encode(lines.join(""))]);
+}
+
+/** A poem of each form after the other, until all are there. */
+function inTurns(poems: readonly Poem[]): Poem[] {
+  const forms = new Map<string, Poem[]>();
+  for (const poem of poems) {
+    const own = forms.get(poem.form);
+    if (own === undefined) forms.set(poem.form, [poem]);
+    else own.push(poem);
+  }
+  const longest = Math.max(0, ...[...forms.values()].map(({ length }) => length));
+  return Array.from({ length: longest }, (_, i) => [...forms.values()].flatMap((own) => own[i] ?? [])).flat();
 }

@@ -40,12 +40,15 @@ export async function pruneCheckpoints(run: string, keep: number): Promise<void>
   }
 }
 
-/** Deletes what killed processes were writing; folders of processes still alive stay. */
+/** What support/files.ts writes beside a file or folder until it is complete. */
+const temporary = /^(.+)\.(tmp|old)-(\d+)-[0-9a-f]+$/;
+
+/** Deletes what killed processes were writing, checkpoints and other files; those of processes still alive stay. */
 export async function removeLeftovers(run: string): Promise<void> {
   for (const name of await readdir(run).catch(() => [])) {
-    const [, step, kind, pid] = pattern.exec(name) ?? [];
-    if (kind === undefined || isAlive(Number(pid))) continue;
-    if (kind === "old") await recoverFolder(checkpointPath(run, Number(step)));
+    const [, whole, kind, pid] = temporary.exec(name) ?? [];
+    if (whole === undefined || isAlive(Number(pid))) continue;
+    if (kind === "old") await recoverFolder(join(run, whole));
     await rm(join(run, name), { recursive: true, force: true });
   }
 }

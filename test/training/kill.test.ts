@@ -4,37 +4,24 @@
  * is too small, and with Ctrl-C.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createRandom } from "../../src/support/random.ts";
 import { loadCheckpoint, readManifest } from "../../src/training/index.ts";
 import { tinyTrainer } from "../../src/training/tiny-run.fixture.ts";
+import { compilePrograms } from "../compile-programs.fixture.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
 const steps = 40;
 const files = ["ema.safetensors", "model.safetensors", "optimizer.safetensors", "training.json"];
 let work = "";
 let script = "";
 
-// Node 20 does not run TypeScript, and dist/ may be older than the sources: compile what the child needs.
 beforeAll(() => {
   work = mkdtempSync(join(tmpdir(), "congling-kill-"));
-  const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
-  const flags =
-    "--ignoreConfig --noCheck --module nodenext --target es2023 --types node --rewriteRelativeImportExtensions --rootDir . --outDir";
-  const compiled = spawnSync(
-    process.execPath,
-    [compiler, "test/training/killed-run.ts", ...flags.split(" "), join(work, "js")],
-    { cwd: root, encoding: "utf8" },
-  );
-  expect(compiled.stdout + compiled.stderr).toBe("");
-  writeFileSync(join(work, "js", "package.json"), '{"type":"module"}');
-  symlinkSync(join(root, "node_modules"), join(work, "js", "node_modules"), "junction");
-  script = join(work, "js", "test", "training", "killed-run.js");
-});
+  script = compilePrograms(["test/training/killed-run.ts"], join(work, "js"))[0]!;
+}, 120_000);
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
 const start = (folder: string): ChildProcess =>
