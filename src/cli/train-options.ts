@@ -111,6 +111,7 @@ async function act<T extends SettingTable>(verb: TrainVerb<T>, given: TrainArgum
       resume: given.resume !== undefined,
       dryRun: given.dryRun,
       signal,
+      began: 0, // loading the program belongs to the run
       say: (text) => void process.stdout.write(`${text}\n`),
       hasColour: process.stdout.isTTY === true,
     });

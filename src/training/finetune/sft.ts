@@ -20,6 +20,7 @@ import { checkNewRun, writeRunConfig } from "../runs/run-folder.ts";
 import { engineOf, type RunSummary, runTraining } from "../runs/run-training.ts";
 import { scheduleOfRun } from "../runs/schedule-of-run.ts";
 import { openTextData, type TextData } from "../runs/text-data.ts";
+import { measureCosts, type RunCosts, secondsToFill } from "../runs/time-plan.ts";
 import { trainStep } from "../train-step.ts";
 import { createTrainer, type Trainer } from "../trainer.ts";
 import { openChatData } from "./chat-data.ts";
@@ -34,7 +35,7 @@ import { planTuning } from "./tuning-plan.ts";
  * @throws CongError that names the setting, file or value at fault, before anything is written
  */
 export async function sft(settings: SftSettings, options: RunOptions = {}): Promise<RunSummary | undefined> {
-  const { resume = false, dryRun = false, say = () => {}, hasColour = false } = options;
+  const { resume = false, dryRun = false, say = () => {}, hasColour = false, began = performance.now() } = options;
   const folder = settings.out ?? "runs/sft";
   if (settings.model === null) {
     throw new CongError("BAD_SETTING", "the run names no model to tune", {}, "give --model runs/base/model");
@@ -80,50 +81,36 @@ export async function sft(settings: SftSettings, options: RunOptions = {}): Prom
     }),
   );
   try {
-    const isTimed = dryRun || (settings.minutes !== null && training.steps === null);
-    const calibration = isTimed ? await calibrate(trainer, source) : undefined;
     const rowsAPass = training.packing ? size.tokens / length : size.samples;
-    const plan = planTuning(settings, {
-      length,
-      batch,
-      rowsAPass,
-      ownRows: batch - replayRows,
-      secondsPerStep: calibration?.secondsPerStep,
-    });
-    const schedule = scheduleOfRun(training.schedule, { ...plan.training, steps: plan.steps });
-    say(describeDerived(derivedOf(plan.derived)));
-    const sample = dryRun ? (await data.train.rows().next()).value?.row : undefined;
-    const tokensPerStep = batch * training.accumulate * length;
-    const facts = { model: base.model, trainer, tokensPerStep, length, calibration, sample, tokenizer, hasColour };
-    say(describePlan({ ...facts, steps: plan.steps }));
-    say(
-      `samples      ${size.samples}, the longest of ${size.longest} tokens${replayRows > 0 ? `; ${replayRows} of ${batch} rows replay general text` : ""}`,
-    );
-    reportAside(data, say);
-    if (dryRun) return undefined;
-    await writeRunConfig(folder, "sft", {
-      ...settings,
-      out: folder,
-      training: { ...training, ...plan.training, length, batch },
-      evaluation: { ...settings.evaluation, every: plan.evaluateEvery },
-      checkpoint: { ...settings.checkpoint, every: plan.checkpointEvery },
-    });
-    const evaluator = await createTokenEvaluator(
-      engineOf(settings.engine, settings.threads),
-      base.model,
-      trained(trainer),
-      {
-        batch: Math.min(16, settings.evaluation.rows),
-        length,
-        padId,
-        loss: method.loss,
-      },
-    );
+    const planWith = (costs: RunCosts | undefined) => {
+      const plan = planTuning(settings, { length, batch, rowsAPass, ownRows: batch - replayRows, costs });
+      return { plan, schedule: scheduleOfRun(training.schedule, { ...plan.training, steps: plan.steps }) };
+    };
+    planWith(undefined); // what is wrong with it comes before anything is written
+    const seconds = training.steps === null ? secondsToFill(settings.minutes) : undefined;
+    const calibration = dryRun || seconds !== undefined ? await calibrate(trainer, source, seconds) : undefined;
+    const validation = dryRun && seconds === undefined ? undefined : await openValidation();
     try {
-      const figures = [
-        { name: "validLoss", rows: await data.validRows(settings.evaluation.rows) },
-        { name: "generalLoss", rows: (await replay?.validRows(settings.evaluation.rows)) ?? [] },
-      ].filter(({ rows }) => rows.some(({ targets }) => targets.some((target) => target !== ignored)));
+      const measured = { trainer, evaluate: validation?.evaluate, folder: dryRun ? undefined : folder, began };
+      const costs = seconds === undefined ? undefined : await measureCosts({ calibration: calibration!, ...measured });
+      const { plan, schedule } = planWith(costs);
+      say(describeDerived(derivedOf(plan.derived)));
+      const sample = dryRun ? (await data.train.rows().next()).value?.row : undefined;
+      const tokensPerStep = batch * training.accumulate * length;
+      const facts = { model: base.model, trainer, tokensPerStep, length, calibration, sample, tokenizer, hasColour };
+      say(describePlan({ ...facts, steps: plan.steps }));
+      say(
+        `samples      ${size.samples}, the longest of ${size.longest} tokens${replayRows > 0 ? `; ${replayRows} of ${batch} rows replay general text` : ""}`,
+      );
+      reportAside(data, say);
+      if (dryRun) return undefined;
+      await writeRunConfig(folder, "sft", {
+        ...settings,
+        out: folder,
+        training: { ...training, ...plan.training, length, batch },
+        evaluation: { ...settings.evaluation, every: plan.evaluateEvery },
+        checkpoint: { ...settings.checkpoint, every: plan.checkpointEvery },
+      });
       return await runTraining({
         folder,
         trainer,
@@ -134,17 +121,33 @@ export async function sft(settings: SftSettings, options: RunOptions = {}): Prom
         checkpointEvery: plan.checkpointEvery,
         keepCheckpoints: settings.checkpoint.keep,
         patience: settings.evaluation.patience,
-        evaluate: () => evaluateAll(evaluator, trained(trainer), figures),
+        evaluate: validation!.evaluate,
         save: () => method.save(folder, trained(trainer)),
         signal: options.signal,
         progress: options.progress,
         say,
       });
     } finally {
-      await evaluator.dispose();
+      await validation?.dispose();
     }
   } finally {
     await trainer.dispose();
+  }
+
+  /** The losses of what is held out. */
+  async function openValidation() {
+    const engine = engineOf(settings.engine, settings.threads);
+    const { rows: count } = settings.evaluation;
+    const options = { batch: Math.min(16, count), length, padId, loss: method.loss };
+    const evaluator = await createTokenEvaluator(engine, base.model, trained(trainer), options);
+    const figures = [
+      { name: "validLoss", rows: await data.validRows(count) },
+      { name: "generalLoss", rows: (await replay?.validRows(count)) ?? [] },
+    ].filter(({ rows }) => rows.some(({ targets }) => targets.some((target) => target !== ignored)));
+    return {
+      evaluate: () => evaluateAll(evaluator, trained(trainer), figures),
+      dispose: () => evaluator.dispose(),
+    };
   }
 
   /** General text beside the conversations; its own held-out part shows what is forgotten. */

@@ -1,6 +1,7 @@
 /** Steps and rates of a fine-tuning run: what was set by hand stays, the rest follows, each with its reason. */
-import type { Derived } from "../runs/depth-plan.ts";
+import { type Derived, usualCheckpoints, usualEvaluations } from "../runs/depth-plan.ts";
 import type { RunRates } from "../runs/schedule-of-run.ts";
+import { type RunCosts, reasonOf, stepsWithin } from "../runs/time-plan.ts";
 import { usualRates } from "./methods.ts";
 import type { SftSettings } from "./settings.ts";
 
@@ -10,7 +11,8 @@ export interface TuningFacts {
   /** Rows of conversations that one pass over them takes, and how many of a batch they fill. */
   readonly rowsAPass: number;
   readonly ownRows: number;
-  readonly secondsPerStep: number | undefined;
+  /** As measured, where the run has a time to fill. */
+  readonly costs: RunCosts | undefined;
 }
 
 export interface TuningPlan {
@@ -29,17 +31,18 @@ export function planTuning(settings: SftSettings, facts: TuningFacts): TuningPla
     derived.push({ key, value, why });
     return value;
   };
-  const { secondsPerStep, rowsAPass, ownRows, batch } = facts;
+  const { costs, rowsAPass, ownRows, batch } = facts;
   const stepsAPass = rowsAPass / (ownRows * training.accumulate);
-  const isTimed = minutes !== null && secondsPerStep !== undefined;
-  const wanted = isTimed ? Math.floor((60 * minutes) / secondsPerStep) : Math.ceil(training.passes * stepsAPass);
+  const intervalsOf = (steps: number) => ({
+    evaluateEvery: evaluation.every ?? usualEvaluations(steps, evaluation.rows / (batch * training.accumulate)),
+    checkpointEvery: checkpoint.every ?? usualCheckpoints(steps),
+  });
+  const isTimed = minutes !== null && costs !== undefined;
   const steps = choose(
     "training.steps",
     training.steps,
-    Math.max(1, wanted),
-    isTimed
-      ? `${minutes} minutes at ${secondsPerStep.toFixed(3)} s a step, as measured`
-      : `${training.passes} passes over ${Math.round(rowsAPass)} rows`,
+    isTimed ? stepsWithin(60 * minutes, costs, intervalsOf) : Math.max(1, Math.ceil(training.passes * stepsAPass)),
+    isTimed ? reasonOf(minutes, costs) : `${training.passes} passes over ${Math.round(rowsAPass)} rows`,
   );
   const learningRate = choose(
     "training.learningRate",
@@ -59,18 +62,17 @@ export function planTuning(settings: SftSettings, facts: TuningFacts): TuningPla
     Math.min(Math.max(0, steps - 1), Math.max(5, Math.round(0.03 * steps))),
     "3 % of the steps",
   );
-  // A token forward costs a third of one forward and backward.
-  const validationSteps = evaluation.rows / (3 * batch * training.accumulate);
+  const usual = intervalsOf(steps);
   const evaluateEvery = choose(
     "evaluation.every",
     evaluation.every,
-    Math.max(1, Math.round(steps / 10), Math.min(steps, Math.ceil(10 * validationSteps))),
+    usual.evaluateEvery,
     "ten times in the run, but at most a tenth of its time",
   );
   const checkpointEvery = choose(
     "checkpoint.every",
     checkpoint.every,
-    Math.max(1, Math.min(1000, Math.round(steps / 10))),
+    usual.checkpointEvery,
     "a tenth of the run is what a crash may cost",
   );
   const rates = { learningRate, minimumLearningRate, warmupSteps, steps };

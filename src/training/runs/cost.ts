@@ -53,8 +53,10 @@ export function stateBytes(trainer: Trainer): { readonly state: number; readonly
 }
 
 export interface Calibration {
-  /** Median of the timed steps. */
+  /** Mean of the timed steps: what slows some of them down will slow down some of the run's. */
   readonly secondsPerStep: number;
+  /** Opening the data and reading the first batch. */
+  readonly firstBatchSeconds: number;
   readonly steps: number;
   /** Resident memory of the process after them, in bytes. */
   readonly residentBytes: number;
@@ -62,32 +64,39 @@ export interface Calibration {
 
 /** The first steps claim memory; they are not timed. */
 const warmups = 3;
-const mostSteps = 12;
-const mostSeconds = 6;
+const fewestSteps = 3;
+const enoughSteps = 12;
 
-/** Times real steps on real data, then puts the trainer back to its start. */
-export async function calibrate(trainer: Trainer, data: BatchSource): Promise<Calibration> {
+/**
+ * Times real steps on real data, then puts the trainer back to its start.
+ * @param secondsToFill what the run has; a hundredth of it, from 2 to 30 seconds, goes into the calibration. Default: 200.
+ */
+export async function calibrate(trainer: Trainer, data: BatchSource, secondsToFill = 200): Promise<Calibration> {
   const reader = readBatches(data, undefined, trainer.step.accumulate);
   const times: number[] = [];
   const began = performance.now();
+  const enough = Math.min(30, Math.max(2, secondsToFill / 100));
+  let firstBatchSeconds = 0;
   try {
-    for (let i = 0; i < warmups + mostSteps; i++) {
+    for (let i = 0; ; i++) {
       // Preparing the batch belongs to a step.
       const from = performance.now();
       const batch = await reader.next();
       if (batch === undefined) break;
+      if (i === 0) firstBatchSeconds = (performance.now() - from) / 1000;
       await trainer.run(batch.inputs, 0);
       if (i >= warmups) times.push((performance.now() - from) / 1000);
-      if (times.length >= 3 && performance.now() - began > 1000 * mostSeconds) break;
+      const seconds = (performance.now() - began) / 1000;
+      if (seconds > enough && times.length >= (seconds > 3 * enough ? fewestSteps : enoughSteps)) break;
     }
   } finally {
     await reader.close();
     trainer.reset();
   }
-  const sorted = times.sort((a, b) => a - b);
   return {
-    secondsPerStep: sorted[sorted.length >> 1] ?? Number.NaN,
-    steps: sorted.length,
+    secondsPerStep: times.reduce((sum, time) => sum + time, 0) / times.length,
+    firstBatchSeconds,
+    steps: times.length,
     residentBytes: process.memoryUsage.rss(),
   };
 }

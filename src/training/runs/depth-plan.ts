@@ -3,6 +3,7 @@
  * and the rest follows from it. Each number comes with its reason, to be printed.
  */
 import type { PretrainSettings } from "./pretrain-settings.ts";
+import { type RunCosts, reasonOf, stepsWithin } from "./time-plan.ts";
 
 /** A number that was worked out. */
 export interface Derived {
@@ -82,8 +83,8 @@ export interface TrainingFacts {
   readonly innerParameters: number;
   /** Tokens of all the data, where that is known. */
   readonly dataTokens: number | undefined;
-  /** Seconds of a step as measured, where the run has a time to fill. */
-  readonly secondsPerStep?: number | undefined;
+  /** As measured, where the run has a time to fill. */
+  readonly costs?: RunCosts | undefined;
 }
 
 export interface UpdatePlan {
@@ -130,7 +131,15 @@ export function planTraining(settings: PretrainSettings, batch: number, facts: T
     () => learningRate / 20,
     "a twentieth of the highest",
   );
-  const { value, why } = stepsFrom(minutes, tokensPerStep, facts);
+  const intervalsOf = (steps: number) => ({
+    evaluateEvery: evaluation.every ?? usualEvaluations(steps, (evaluation.rows * facts.length) / tokensPerStep),
+    checkpointEvery: checkpoint.every ?? usualCheckpoints(steps),
+  });
+  const timed =
+    minutes === null || facts.costs === undefined
+      ? undefined
+      : { value: stepsWithin(60 * minutes, facts.costs, intervalsOf), why: reasonOf(minutes, facts.costs) };
+  const { value, why } = timed ?? stepsFrom(tokensPerStep, facts);
   const steps = choose("training.steps", training.steps, () => value, why);
   const warmupSteps = choose(
     "training.warmupSteps",
@@ -138,20 +147,17 @@ export function planTraining(settings: PretrainSettings, batch: number, facts: T
     () => Math.min(Math.max(0, steps - 1), Math.max(10, Math.round(0.03 * steps))),
     "3 % of the steps",
   );
+  const usual = intervalsOf(steps);
   const evaluateEvery = choose(
     "evaluation.every",
     evaluation.every,
-    () => {
-      // A token forward costs a third of one forward and backward.
-      const validationSteps = (evaluation.rows * facts.length) / (3 * tokensPerStep);
-      return Math.max(1, Math.round(steps / 10), Math.min(steps, Math.ceil(10 * validationSteps)));
-    },
+    () => usual.evaluateEvery,
     "ten times in the run, but at most a tenth of its time",
   );
   const checkpointEvery = choose(
     "checkpoint.every",
     checkpoint.every,
-    () => Math.max(1, Math.min(1000, Math.round(steps / 10))),
+    () => usual.checkpointEvery,
     "a tenth of the run is what a crash may cost",
   );
   return {
@@ -166,17 +172,16 @@ export function planTraining(settings: PretrainSettings, batch: number, facts: T
   };
 }
 
+/** @param validationShare tokens of a validation, of those of a step; forward alone, they cost a third */
+export const usualEvaluations = (steps: number, validationShare: number): number =>
+  Math.max(1, Math.round(steps / 10), Math.min(steps, Math.ceil((10 * validationShare) / 3)));
+
+export const usualCheckpoints = (steps: number): number => Math.max(1, Math.min(1000, Math.round(steps / 10)));
+
 function stepsFrom(
-  minutes: number | null,
   tokensPerStep: number,
-  { innerParameters, dataTokens, secondsPerStep }: TrainingFacts,
+  { innerParameters, dataTokens }: TrainingFacts,
 ): { readonly value: number; readonly why: string } {
-  if (minutes !== null && secondsPerStep !== undefined) {
-    return {
-      value: Math.max(1, Math.floor((60 * minutes) / secondsPerStep)),
-      why: `${minutes} minutes at ${secondsPerStep.toFixed(3)} s a step, as measured`,
-    };
-  }
   const wanted = Math.ceil((20 * innerParameters) / tokensPerStep);
   const most = dataTokens === undefined ? Infinity : Math.ceil((mostPasses * dataTokens) / tokensPerStep);
   if (wanted <= most) {

@@ -7,7 +7,10 @@ import { choice, derivedInteger, derivedNumber, flag, integer, named, number, re
 export const sharedSettings = {
   out: text("folder of the run"),
   seed: integer(0, "seed of weights, data order and masks", { min: 0, max: 2 ** 32 - 1 }),
-  minutes: derivedNumber("wall clock to fill: sets the steps by a calibration", { min: 0.05 }),
+  minutes: derivedNumber(
+    "wall clock of the whole run, validation and saving included: sets the steps by a calibration",
+    { min: 0.05 },
+  ),
   engine: choice(["onnxruntime", "reference"], "onnxruntime", "what computes"),
   threads: derivedInteger("threads of the engine; null: the physical cores", { min: 1 }),
 } as const;

@@ -25,6 +25,7 @@ import { checkNewRun, writeRunConfig } from "./run-folder.ts";
 import { engineOf, modelFolder, type RunSummary, runTraining } from "./run-training.ts";
 import { scheduleOfRun } from "./schedule-of-run.ts";
 import { type DataSize, measureData, openTextData, type TextData } from "./text-data.ts";
+import { measureCosts, type RunCosts, secondsToFill } from "./time-plan.ts";
 
 export interface RunOptions {
   /** Go on with the run in the folder; otherwise the folder must not hold one. Default false. */
@@ -35,6 +36,8 @@ export interface RunOptions {
   readonly progress?: ProgressOptions;
   /** Takes what a person should read. Default: nothing. */
   readonly say?: (text: string) => void;
+  /** When the run began, as `performance.now()`, for settings with `minutes`; 0: with the process. Default: now. */
+  readonly began?: number;
   /** Colours in the sample of the plan. Default false. */
   readonly hasColour?: boolean;
 }
@@ -45,25 +48,32 @@ export interface RunOptions {
  * @throws CongError that names the setting, file or value at fault, before anything is written
  */
 export async function pretrain(settings: PretrainSettings, options: RunOptions = {}): Promise<RunSummary | undefined> {
-  const { resume = false, dryRun = false, say = () => {} } = options;
+  const { resume = false, dryRun = false, say = () => {}, began = performance.now() } = options;
   const folder = settings.out ?? "runs/pretrain";
   if (!resume && !dryRun) await checkNewRun(folder);
   const prepared = await prepare(settings);
   const { model, trainer, data, tokenizer, tokenizerFolder, length, batch } = prepared;
   try {
     const source = rowBatches([{ stream: data.train, rows: batch }]);
-    const isTimed = dryRun || (settings.minutes !== null && settings.training.steps === null);
-    const calibration = isTimed ? await calibrate(trainer, source) : undefined;
-    const plan = planTraining(settings, batch, factsOf(prepared, calibration));
-    const schedule = scheduleOfRun(settings.training.schedule, plan);
-    say(describeDerived([...prepared.derived, ...plan.derived]));
-    say(await planText(settings, prepared, plan, calibration, options.hasColour ?? false));
-    if (dryRun) return undefined;
-    const resolved = withPlan(settings, folder, model, length, plan);
-    await writeRunConfig(folder, "pretrain", resolved);
-    const rows = await data.validRows(settings.evaluation.rows);
+    const planWith = (costs: RunCosts | undefined) => {
+      const plan = planTraining(settings, batch, factsOf(prepared, costs));
+      return { plan, schedule: scheduleOfRun(settings.training.schedule, plan) };
+    };
+    planWith(undefined); // what is wrong with it comes before anything is written
+    const seconds = settings.training.steps === null ? secondsToFill(settings.minutes) : undefined;
+    const calibration = dryRun || seconds !== undefined ? await calibrate(trainer, source, seconds) : undefined;
+    const isEvaluated = !dryRun || seconds !== undefined;
+    const rows = isEvaluated ? await data.validRows(settings.evaluation.rows) : [];
     const evaluator = await validation(settings, prepared, rows);
     try {
+      const { evaluate } = evaluator;
+      const measured = { trainer, evaluate, folder: dryRun ? undefined : folder, began };
+      const costs = seconds === undefined ? undefined : await measureCosts({ calibration: calibration!, ...measured });
+      const { plan, schedule } = planWith(costs);
+      say(describeDerived([...prepared.derived, ...plan.derived]));
+      say(await planText(settings, prepared, plan, calibration, options.hasColour ?? false));
+      if (dryRun) return undefined;
+      await writeRunConfig(folder, "pretrain", withPlan(settings, folder, model, length, plan));
       const summary = await runTraining({
         folder,
         trainer,
@@ -74,7 +84,7 @@ export async function pretrain(settings: PretrainSettings, options: RunOptions =
         checkpointEvery: plan.checkpointEvery,
         keepCheckpoints: settings.checkpoint.keep,
         patience: settings.evaluation.patience,
-        evaluate: evaluator.evaluate,
+        evaluate,
         save: () => saveModel(modelFolder(folder), model, parametersOf(trainer), tokenizerFolder),
         signal: options.signal,
         progress: options.progress,
@@ -89,7 +99,7 @@ export async function pretrain(settings: PretrainSettings, options: RunOptions =
     await trainer.dispose();
   }
 
-  function factsOf({ dataSize }: Prepared, calibration: Calibration | undefined) {
+  function factsOf({ dataSize }: Prepared, costs: RunCosts | undefined) {
     const { characters, tokensPerCharacter, isAll } = dataSize;
     return {
       layers: model.config.layers,
@@ -97,7 +107,7 @@ export async function pretrain(settings: PretrainSettings, options: RunOptions =
       length,
       innerParameters: countParameters(model).inner,
       dataTokens: isAll ? characters * tokensPerCharacter : undefined,
-      secondsPerStep: calibration?.secondsPerStep,
+      costs,
     };
   }
 

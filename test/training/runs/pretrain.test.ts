@@ -158,3 +158,19 @@ it("drops while it learns: rate 0 changes nothing, a seed fixes the loss, valida
   expect(await lossesOf(join(tiny.folder, "dropped-in-two"))).toEqual(dropped.losses);
   expect(() => settingsOf("wrong", { dropout: 1 })).toThrow(/of at least 0 and below 1/);
 });
+
+it("fills its minutes: one number of steps, worked out once and stored, nothing left behind", async () => {
+  const folder = join(tiny.folder, "timed");
+  const lines: string[] = [];
+  const { steps: _, ...untimed } = settingsOf("timed", { minutes: 0.15, "evaluation.rows": 4 }).training;
+  const settings = { ...settingsOf("timed", { minutes: 0.15 }), training: { ...untimed, steps: null } };
+  const summary = await pretrain(settings, { ...silent, say: (text) => lines.push(text) });
+  const { training } = (await readRunConfig(join(folder, "config.yaml"))) as { training: { steps: number } };
+  expect(summary).toMatchObject({ reason: "done", steps: training.steps });
+  expect(lines.join("\n")).toMatch(/0\.15 minutes, as measured: .* a validation, .* a checkpoint/);
+  expect(await readdir(folder)).not.toContain("checkpoint-0");
+  expect((await readdir(folder)).filter((name) => name.includes(".tmp-"))).toEqual([]);
+  const { values } = resolveSettings(pretrainSettings, await readRunConfig(join(folder, "config.yaml")));
+  const again = await pretrain(values, { ...silent, resume: true });
+  expect(again).toMatchObject({ reason: "done", steps: training.steps, tokens: 0 });
+});
