@@ -49,7 +49,7 @@ describe.skipIf(!supportsAvx512())("dropout masks in machine code", () => {
     });
   });
 
-  test.each([1e-9, 0.1, 0.5, 0.999, 1 - 1e-9])("rate %d: as the reference and plain ONNX ops", async (rate) => {
+  test.each([1e-9, 0.1, 1 - 1e-9])("rate %d: as the reference and plain ONNX ops", async (rate) => {
     const sites = [
       [3, 5, 7],
       [4, 1, 600],
