@@ -103,7 +103,7 @@ await runTopic("objectives", 800, async (options) => {
       parameters: learned,
       seconds,
     } = await learn({ parameters, loss, rows, steps, schedule: usualSchedule(3e-3, steps), seed });
-    const bits = async (samples: readonly Sample[]) => (await heldLoss(model, loss, learned, samples)) / Math.LN2;
+    const bits = async (samples: readonly Sample[]) => (await heldLoss(loss, learned, samples)) / Math.LN2;
     // Punctuation is nearly certain from its place alone, so a character of Han is asked for.
     const missing = held.map((ids, i) => fill(ids, marks.has(ids[places[i]!]!) ? places[i]! - 1 : places[i]!));
     const rest = held.flatMap((ids) => proceed(ids, Math.floor(ids.length / 2)));

@@ -41,16 +41,17 @@ function configs(learningRate: number, totalSteps: number): { readonly [K in Sch
   };
 }
 
-await runTopic("schedules", 400, async (options) => {
+await runTopic("schedules", 200, async (options) => {
   const { steps, seed } = options;
-  const { alphabet, rows, held } = poemRows(options, { batch: 8, length: 64 });
+  const { alphabet, rowsOf, held } = poemRows(options);
+  const rows = rowsOf({ batch: 8, length: 64 });
   const { model, parameters } = tinyGlm({ vocabulary: alphabet.size, layers: 2 }, seed);
   const loss: LossOf = (tree, ids, targets) => tokenLoss(model, tree, { ids }, targets);
   const peak = 3e-3;
   const results = [];
   for (const [name, schedule] of Object.entries(configs(peak, steps))) {
     const { losses, parameters: learned, seconds } = await learn({ parameters, loss, rows, steps, schedule, seed });
-    const valid = await heldLoss(model, loss, learned, held);
+    const valid = await heldLoss(loss, learned, held);
     const rateAt = createSchedule(schedule);
     const rates = Array.from({ length: steps }, (_, n) => rateAt(n));
     const mean = rates.reduce((sum, rate) => sum + rate, 0) / steps / peak;

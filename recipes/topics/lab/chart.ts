@@ -109,7 +109,7 @@ function drawLines({ lines, yRange, isLogarithmic = false, xLabel }: LinePanel):
 
 function drawBars({ bars, from = 0 }: BarPanel): string {
   const most = Math.max(...bars.map(({ value }) => value));
-  const [start, end] = [112, panelWidth - 62];
+  const [start, end] = [112, panelWidth - 80];
   const step = Math.min(24, (panelHeight - 26) / bars.length);
   return bars
     .map(({ label, value, note = String(value) }, i) => {

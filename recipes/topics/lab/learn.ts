@@ -5,7 +5,7 @@ import type { ParameterTree } from "../../../src/models/index.ts";
 import { createOptimizer, createTrainer, type ScheduleConfig, train, trainStep } from "../../../src/training/index.ts";
 import { createTokenEvaluator, type LossOf } from "../../../src/training/objectives/evaluator.ts";
 import { type Sample, sampleTensors } from "../../../src/training/objectives/samples.ts";
-import type { Model } from "../../../src/training/objectives/token-loss.ts";
+import { tinyGlm } from "./tiny-glm.ts";
 
 export interface Lesson {
   readonly parameters: ParameterTree<HostTensor>;
@@ -94,16 +94,33 @@ export async function learn(lesson: Lesson): Promise<Learned> {
 
 /** Mean nats a target over samples never trained on. */
 export async function heldLoss(
-  model: Model,
   loss: LossOf,
   parameters: ParameterTree<HostTensor>,
   samples: readonly Sample[],
 ): Promise<number> {
   const length = samples.reduce((most, { ids }) => Math.max(most, ids.length), 0);
+  // The evaluator asks for a model to make its own loss from; here the loss is given, and any model will do.
+  const { model } = tinyGlm({ vocabulary: 1, layers: 1 }, 0);
   const evaluator = await createTokenEvaluator(backend(), model, parameters, { batch: 16, length, loss });
   const found = await evaluator.evaluate(samples);
   await evaluator.dispose();
   return found.loss;
+}
+
+/** Trains once with each peak rate and keeps the run that ends with the lowest loss on held-out samples. */
+export async function learnBest(
+  rates: readonly number[],
+  lesson: Omit<Lesson, "schedule">,
+  held: readonly Sample[],
+): Promise<Learned & { readonly rate: number; readonly valid: number }> {
+  const runs = [];
+  for (const rate of rates) {
+    const learned = await learn({ ...lesson, schedule: usualSchedule(rate, lesson.steps) });
+    const valid = await heldLoss(lesson.loss, learned.parameters, held);
+    process.stderr.write(`  ${rate}: ${valid.toFixed(3)}, ${learned.seconds.toFixed(0)} s\n`);
+    runs.push({ ...learned, rate, valid });
+  }
+  return runs.reduce((best, run) => (run.valid < best.valid ? run : best));
 }
 
 /** Means of neighbouring losses, so that a curve shows its course: [step, mean of the `width` steps up to it]. */

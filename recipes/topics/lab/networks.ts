@@ -36,8 +36,6 @@ import { tinyGlm } from "./tiny-glm.ts";
 export interface Network {
   readonly name: string;
   readonly parameters: ParameterTree<HostTensor>;
-  /** Peak learning rate. */
-  readonly rate: number;
   /** What the first layer reads, what every layer gives, and last what the output layer reads; each [B, T, C]. */
   readonly states: (tree: ParameterTree<Tensor>, ids: Tensor) => readonly Tensor[];
   /** The embedding, which is also the output layer [V, C]. */
@@ -51,7 +49,6 @@ export function transformer(vocabulary: number, layers: number, seed: number): N
   return {
     name: "Transformer",
     parameters,
-    rate: 3e-3,
     states: (tree, ids) => family.forward(config, tree, { ids }).hidden,
     table: (tree) => family.outputWeight!(config, tree)!,
   };
@@ -78,7 +75,6 @@ export function recurrentModel(
   return {
     name,
     parameters: parameters as unknown as ParameterTree<HostTensor>,
-    rate: 1e-2,
     states: (tree, ids) => {
       const own = tree as unknown as RecurrentModel<Tensor>;
       const states = [embedding(own.embedding, ids)];

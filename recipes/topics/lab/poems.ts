@@ -51,20 +51,20 @@ export function packedRows<T>(
 
 export interface PoemRows {
   readonly alphabet: Alphabet;
-  readonly rows: (n: number) => readonly Sample[];
+  readonly rowsOf: (shape: Pick<RowShape, "batch" | "length">) => (n: number) => readonly Sample[];
   /** Poems of the validation split, one a sample. */
   readonly held: readonly Sample[];
 }
 
 /** Whole poems, each behind `<sop>`, every token asking for the next: where the objective is not the question. */
-export function poemRows({ seed, isTrial }: TopicOptions, shape: { batch: number; length: number }): PoemRows {
+export function poemRows({ seed, isTrial }: TopicOptions): PoemRows {
   const poems = readPoems("train").slice(0, isTrial ? 200 : undefined);
   const alphabet = createAlphabet(poems.map(({ text }) => text));
   const sampleOf = ({ text }: Poem) => nextTokenSample([alphabet.blanks.start, ...alphabet.encode(text)]);
-  const random = createRandom(seed).fork("rows");
   return {
     alphabet,
-    rows: packedRows(poems, sampleOf, { ...shape, padId: alphabet.padId, random }),
+    rowsOf: (shape) =>
+      packedRows(poems, sampleOf, { ...shape, padId: alphabet.padId, random: createRandom(seed).fork("rows") }),
     held: readPoems("valid")
       .slice(0, isTrial ? 8 : 400)
       .map(sampleOf),
