@@ -23,7 +23,7 @@ Examples:
 export function chatCommand(): Command {
   const command = new Command("chat")
     .description("talk with a model; answers appear as they are written")
-    .argument("<dir>", "model folder")
+    .argument("<dir>", "folder of a model, or of a run: the model or adapter that it made")
     .option("--template <name>", templateHelp)
     .option("--system <text>", "system message")
     .option("--think", "ask for thoughts before the answer (GLM-4.5 and later)")

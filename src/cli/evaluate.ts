@@ -6,6 +6,7 @@ import { dataFolders, evaluate, reportHtml, reportTable, type Task, tasks, textF
 import { CongError, Progress, pick, writeFileAtomic } from "../support/index.ts";
 import { loadModelFor, type ModelOptions, withModelOptions } from "./model-options.ts";
 import { collect, numberBetween, wholeNumber } from "./parse-number.ts";
+import { resolveModel } from "./run-folders.ts";
 
 interface EvaluateCommandOptions extends ModelOptions {
   readonly tasks?: string;
@@ -41,7 +42,7 @@ Examples:
 export function evaluateCommand(): Command {
   const command = new Command("evaluate")
     .description("measure a model on tasks")
-    .argument("<dir>", "model folder")
+    .argument("<dir>", "folder of a model, or of a run: the model or adapter that it made")
     .option("-t, --tasks <names>", "tasks, separated by commas")
     .option(
       "--text <file>",
@@ -70,12 +71,13 @@ async function run(folder: string, options: EvaluateCommandOptions): Promise<voi
   const interrupt = new AbortController();
   const stop = (): void => interrupt.abort(new Interrupted());
   process.once("SIGINT", stop);
-  const model = await loadModelFor(folder, options);
+  const folders = await resolveModel(folder, options.adapter);
+  const model = await loadModelFor(folders.folder, { ...options, ...folders });
   const bars = new Map<string, Progress>();
   try {
     const result = await evaluate(model, wanted, {
       name: basename(resolve(folder)),
-      identity: await identityOf(folder, options),
+      identity: await identityOf(folders.folder, { ...options, ...folders }),
       seed: options.seed,
       shots: options.shots,
       limit: options.limit,

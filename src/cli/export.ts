@@ -11,6 +11,7 @@ import {
 } from "../export/index.ts";
 import { openCheckpoint, type SavedDtype, tokenizerFiles } from "../models/index.ts";
 import { CongError } from "../support/index.ts";
+import { modelFolderOf } from "./run-folders.ts";
 
 interface ExportOptions {
   readonly to: "hf" | "gguf" | "onnx";
@@ -40,7 +41,7 @@ Examples:
 export function exportCommand(): Command {
   return new Command("export")
     .description("write a model for other programs, and check that they answer alike")
-    .argument("<dir>", "model folder")
+    .argument("<dir>", "folder of a model, or of the run that made it")
     .addOption(new Option("--to <format>", "what to write").choices(["hf", "gguf", "onnx"]).makeOptionMandatory())
     .requiredOption("-o, --out <path>", "folder (hf, onnx) or file (gguf) to write")
     .option("--type <type>", `type of the weights: ${hfTypes.join(", ")} (hf); ${ggufTypes.join(", ")} (gguf)`)
@@ -53,8 +54,9 @@ export function exportCommand(): Command {
     .action(run);
 }
 
-async function run(from: string, options: ExportOptions): Promise<void> {
+async function run(given: string, options: ExportOptions): Promise<void> {
   const type = typeOf(options);
+  const from = await modelFolderOf(given);
   const checkpoint = await openCheckpoint(from);
   try {
     process.stdout.write(`${await write(from, sourceOfCheckpoint(checkpoint), { ...options, type })}\n`);

@@ -36,7 +36,7 @@ Examples:
 export function generateCommand(): Command {
   const command = new Command("generate")
     .description("continue prompts, or answer them")
-    .argument("<dir>", "model folder")
+    .argument("<dir>", "folder of a model, or of a run: the model or adapter that it made")
     .option("-p, --prompt <text>", "a prompt (may be given several times)", collect)
     .option("--prompts <file>", "prompts, one a line; or JSONL with prompt, text or messages; .gz too")
     .option("--chat", "put each prompt into the model's chat template, as a user's message")

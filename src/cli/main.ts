@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 /** The program `congling`: a table of verbs, each loaded when it is called. */
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { CongError, closest } from "../support/index.ts";
 
@@ -47,11 +49,22 @@ const verbs: Readonly<Record<string, Verb>> = {
 };
 
 const program = new Command("congling")
+  .version(await ownVersion(), "-V, --version", "print the version")
   .description("Congling (从零): develop a language model from zero")
   .helpCommand(false)
   .exitOverride()
   .showSuggestionAfterError()
   .addHelpText("after", "\nHelp on a command: congling COMMAND --help");
+
+/** From the package this file lies in, built or not. */
+async function ownVersion(): Promise<string> {
+  for (let folder = import.meta.dirname; folder !== dirname(folder); folder = dirname(folder)) {
+    const text = await readFile(join(folder, "package.json"), "utf8").catch(() => undefined);
+    const found = text === undefined ? {} : (JSON.parse(text) as { readonly name?: string; readonly version?: string });
+    if (found.name === "congling" && found.version !== undefined) return found.version;
+  }
+  return "unknown";
+}
 
 const typed = process.argv[2];
 for (const [name, { summary, load }] of Object.entries(verbs)) {

@@ -2,6 +2,7 @@
 import { type Command, Option } from "commander";
 import { type LoadModelOptions, loadModel, type Model } from "../inference/index.ts";
 import { wholeNumber } from "./parse-number.ts";
+import { resolveModel } from "./run-folders.ts";
 
 export interface ModelOptions {
   readonly dtype?: LoadModelOptions["dtype"];
@@ -22,8 +23,9 @@ export function withModelOptions(command: Command): Command {
     .option("--threads <n>", "threads (default: physical cores)", wholeNumber(1));
 }
 
-/** Loads the model, saying so on standard error when it takes long enough to wonder. */
-export async function loadModelFor(folder: string, { dtype, adapter, threads }: ModelOptions): Promise<Model> {
+/** Loads the model of a folder or a run (see run-folders.ts), saying so on standard error when it takes long enough to wonder. */
+export async function loadModelFor(given: string, { dtype, threads, ...rest }: ModelOptions): Promise<Model> {
+  const { folder, adapter } = await resolveModel(given, rest.adapter);
   const notice = setTimeout(() => process.stderr.write(`loading ${folder} …\n`), 1000);
   try {
     return await loadModel(folder, { dtype, adapter, threads });

@@ -1,6 +1,7 @@
 /** `congling pretrain`: a language model from text. */
 import type { Command } from "commander";
-import { pretrain, pretrainSettings } from "../training/index.ts";
+import { type PretrainSettings, pretrain, pretrainSettings } from "../training/index.ts";
+import { modelFolderOf } from "./run-folders.ts";
 import { trainCommand } from "./train-options.ts";
 
 const examples = `
@@ -19,5 +20,11 @@ export const pretrainCommand = (): Command =>
     examples,
     table: pretrainSettings,
     defaultOut: "runs/pretrain",
-    run: pretrain,
+    run: async (settings, options) => pretrain(await withModelFolders(settings), options),
   });
+
+/** A run stands for the model it made. */
+async function withModelFolders(settings: PretrainSettings): Promise<PretrainSettings> {
+  const { from } = settings.model;
+  return from === null ? settings : { ...settings, model: { ...settings.model, from: await modelFolderOf(from) } };
+}

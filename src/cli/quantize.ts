@@ -6,6 +6,7 @@ import { type Measured, measureFolder, type QuantizedFolder, quantizeFolder } fr
 import { dataFolders, readTexts } from "../evaluation/index.ts";
 import { CongError } from "../support/index.ts";
 import { wholeNumber } from "./parse-number.ts";
+import { modelFolderOf } from "./run-folders.ts";
 
 interface QuantizeOptions {
   readonly bits: string;
@@ -31,7 +32,7 @@ Examples:
 export function quantizeCommand(): Command {
   return new Command("quantize")
     .description("write a model with its weights in 4 or 8 bits, and say what that costs")
-    .argument("<dir>", "model folder")
+    .argument("<dir>", "folder of a model, or of the run that made it")
     .addOption(new Option("--bits <n>", "bits of a weight").choices(["4", "8"]).makeOptionMandatory())
     .option("-o, --out <dir>", "new folder for the quantised model (default: DIR-int4, DIR-int8)")
     .option("--text <file>", "texts to measure perplexity on, .jsonl or .txt (default: datasets/poems, test split)")
@@ -45,9 +46,18 @@ export function quantizeCommand(): Command {
     .action(quantize);
 }
 
-async function quantize(from: string, options: QuantizeOptions): Promise<void> {
+async function quantize(given: string, options: QuantizeOptions): Promise<void> {
   const bits = options.bits === "4" ? 4 : 8;
-  const out = options.out ?? `${from.replace(/\/+$/, "")}-int${bits}`;
+  const out = options.out ?? `${given.replace(/\/+$/, "")}-int${bits}`;
+  const from = await modelFolderOf(given);
+  if (!existsSync(from)) {
+    throw new CongError(
+      "PATH_NOT_FOUND",
+      `there is nothing at ${from}`,
+      { from },
+      "give the folder that holds config.json",
+    );
+  }
   // Missing texts are told before the work, not after it.
   const texts = options.measure ? (await textsOf(options)).slice(0, options.limit) : [];
   const written = await quantizeFolder(from, out, bits);
@@ -60,10 +70,14 @@ async function quantize(from: string, options: QuantizeOptions): Promise<void> {
 
 async function textsOf({ text }: QuantizeOptions): Promise<string[]> {
   if (text !== undefined) return readTexts(text);
-  const folder = dataFolders()("poems");
-  const file = join(folder, "test.jsonl.gz");
-  if (existsSync(file)) return readTexts(file);
-  throw new CongError("DATA_MISSING", `${file} is not there`, { file }, "name texts with --text FILE, or --no-measure");
+  const hint = "name texts with --text FILE, or --no-measure";
+  try {
+    const file = join(dataFolders()("poems"), "test.jsonl.gz");
+    if (existsSync(file)) return readTexts(file);
+  } catch (error) {
+    if (!CongError.is(error)) throw error;
+  }
+  throw new CongError("DATA_MISSING", "the test poems of datasets/poems are not here", {}, hint);
 }
 
 function reportOf(

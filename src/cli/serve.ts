@@ -32,7 +32,7 @@ Examples:
 export function serveCommand(): Command {
   const command = new Command("serve")
     .description("serve a model over HTTP, as OpenAI's API does")
-    .argument("<dir>", "model folder")
+    .argument("<dir>", "folder of a model, or of a run: the model or adapter that it made")
     .option("--host <address>", "address to listen on; 0.0.0.0 lets other machines in", "127.0.0.1")
     .option("--port <n>", "port; 0 takes any free one", wholeNumber(0), 8000)
     .option("--name <name>", "the model's name in the interface (default: name of the folder)")

@@ -1,6 +1,7 @@
 /** `congling sft`: a model that follows instructions, or an adapter for one. */
 import type { Command } from "commander";
-import { sft, sftSettings } from "../training/index.ts";
+import { type SftSettings, sft, sftSettings } from "../training/index.ts";
+import { modelFolderOf } from "./run-folders.ts";
 import { trainCommand } from "./train-options.ts";
 
 const examples = `
@@ -19,5 +20,11 @@ export const sftCommand = (): Command =>
     examples,
     table: sftSettings,
     defaultOut: "runs/sft",
-    run: sft,
+    run: async (settings, options) => sft(await withModelFolders(settings), options),
   });
+
+/** A run stands for the model it made. */
+async function withModelFolders(settings: SftSettings): Promise<SftSettings> {
+  const { model } = settings;
+  return model === null ? settings : { ...settings, model: await modelFolderOf(model) };
+}
