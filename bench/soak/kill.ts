@@ -16,7 +16,7 @@ import { openSafetensors } from "../../src/formats/index.ts";
 import { checkInteger } from "../../src/support/checks.ts";
 import { CongError } from "../../src/support/errors.ts";
 import { createRandom, type Random } from "../../src/support/random.ts";
-import { type Row, say } from "../report.ts";
+import { median, type Row, say } from "../report.ts";
 import type { KillRun } from "./kill-child.ts";
 import { prepareQuickstart } from "./kill-data.ts";
 
@@ -41,6 +41,10 @@ export async function kill(options: ReadonlyMap<string, string>): Promise<Row[]>
   checkInteger("kill", { steps, kills, checkpoint }, { min: 1 });
   checkInteger("kill", { seed }, { min: 0 });
   const kept = options.get("keep");
+  if (kept !== undefined && existsSync(kept) && readdirSync(kept).length > 0) {
+    const hint = "give a new folder to --keep: runs that are there already would be gone on with";
+    throw new CongError("FOLDER_IN_USE", `${kept} is not empty`, { folder: kept }, hint);
+  }
   const folder = kept ?? mkdtempSync(join(tmpdir(), "congling-kill-"));
   try {
     const recipe = options.get("recipe");
@@ -56,18 +60,17 @@ export async function kill(options: ReadonlyMap<string, string>): Promise<Row[]>
     const aloneSeconds = (performance.now() - began) / 1000;
     const reference = lossesOf(alone);
     const check = createComparison(reference);
-    const plan = killPlan(kills, steps, (1000 * aloneSeconds) / steps, createRandom(seed));
+    const plan = killPlan(kills, steps, stepMilliseconds(alone), createRandom(seed));
     const resumed: number[] = [];
     for (const [i, moment] of plan.entries()) {
-      resumed.push(newestCheckpoint(killed));
       await killAt(killed, moment, steps);
-      check.take(lossesOf(killed));
-      const next = newestCheckpoint(killed);
-      say(`kill ${i + 1} of ${kills}: at step ${lossesOf(killed).size}, goes on from ${next}`);
+      const losses = lossesOf(killed);
+      check.take(losses, resumed.at(-1) ?? 0);
+      resumed.push(newestCheckpoint(killed));
+      say(`kill ${i + 1} of ${kills}: ${losses.size} steps done, goes on from ${resumed.at(-1)}`);
     }
-    resumed.push(newestCheckpoint(killed));
     await finish(killed);
-    check.take(lossesOf(killed));
+    check.take(lossesOf(killed), resumed.at(-1) ?? 0);
     const numbers = await largestNumberDifference(alone, killed);
     const leftovers = leftoversOf(alone, killed);
     const { compared, largest } = check.result();
@@ -99,8 +102,9 @@ export interface Moment {
  * @param stepMilliseconds how long a step takes here, about
  */
 export function killPlan(kills: number, steps: number, stepMilliseconds: number, random: Random): Moment[] {
-  // Without the last step: a run that is done cannot be killed any more.
-  const drawn = Array.from({ length: kills }, () => 1 + random.integer(Math.max(1, steps - 2)));
+  // Without the last tenth: a run that is done cannot be killed any more.
+  const last = Math.max(1, steps - Math.max(2, Math.ceil(steps / 10)));
+  const drawn = Array.from({ length: kills }, () => 1 + random.integer(last));
   return drawn
     .sort((a, b) => a - b)
     .map((step) =>
@@ -150,24 +154,32 @@ async function killAt(run: KillRun, { step, milliseconds }: Moment, steps: numbe
 const failed = (what: string): CongError =>
   new CongError("SOAK_FAILED", `the training process ${what}`, {}, "its messages stand above");
 
-/** Losses by step, as logged; a last line that a kill cut off is no loss yet. */
-function lossesOf({ changes: { out } }: KillRun): Map<number, number> {
-  const path = join(String(out), "metrics.jsonl");
-  const losses = new Map<number, number>();
-  if (!existsSync(path)) return losses;
-  for (const line of readFileSync(path, "utf8").split("\n").slice(0, -1)) {
-    const { step, loss, kind } = JSON.parse(line) as { step: number; loss: number; kind?: string };
-    if (kind === undefined) losses.set(step, loss);
-  }
-  return losses;
+interface StepLine {
+  readonly step: number;
+  readonly loss: number;
+  readonly seconds: number;
+  readonly kind?: string;
 }
+
+/** The steps that a run has logged; a last line that a kill cut off is none yet. */
+function stepsOf(run: KillRun): StepLine[] {
+  const path = fileOf(run, "metrics.jsonl");
+  const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n").slice(0, -1) : [];
+  return lines.map((line) => JSON.parse(line) as StepLine).filter(({ kind }) => kind === undefined);
+}
+
+const lossesOf = (run: KillRun): Map<number, number> => new Map(stepsOf(run).map(({ step, loss }) => [step, loss]));
+
+const stepMilliseconds = (run: KillRun): number => 1000 * median(stepsOf(run).map(({ seconds }) => seconds));
 
 /** Compares losses with those of the run left alone: also those that a kill took back and a later process logs again. */
 function createComparison(reference: ReadonlyMap<number, number>) {
   let [compared, largest] = [0, 0];
   return {
-    take(losses: ReadonlyMap<number, number>): void {
+    /** @param from steps that were done before, and compared then */
+    take(losses: ReadonlyMap<number, number>, from: number): void {
       for (const [step, loss] of losses) {
+        if (step <= from) continue;
         compared++;
         const difference = Math.abs(loss - (reference.get(step) ?? Number.NaN));
         largest = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(largest, difference);

@@ -32,28 +32,28 @@ async function tinyRecipe(): Promise<string> {
     data: { train: [data] },
     model: { layers: 1, hidden: 32, heads: 2, feedForward: 64 },
     training: { batch: 2, length: 32, learningRate: 0.01, optimizer: { name: "muon" } },
-    evaluation: { rows: 2, every: 5 },
+    evaluation: { rows: 2, every: 20 },
   };
   writeFileSync(recipe!, stringify(settings));
   return recipe!;
 }
 
 test("two kills change nothing", { timeout: 240_000 }, async () => {
-  const options = ["--recipe", await tinyRecipe(), "--steps", "12", "--kills", "2", "--checkpoint", "2", "--json"];
+  const options = ["--recipe", await tinyRecipe(), "--steps", "60", "--kills", "2", "--checkpoint", "2", "--json"];
   const { stdout, stderr, status } = spawnSync(process.execPath, [soak, "kill", ...options], { encoding: "utf8" });
   expect(status, stderr).toBe(0);
   const { results } = JSON.parse(stdout) as { results: Record<string, number | string | boolean>[] };
   expect(results[0]).toMatchObject({
-    steps: 12,
+    steps: 60,
     kills: 2,
     largestLossDifference: 0,
     largestNumberDifference: 0,
     leftovers: 0,
     passed: true,
   });
-  expect(results[0]!.lossesCompared).toBeGreaterThan(12);
+  expect(results[0]!.lossesCompared).toBeGreaterThan(60);
   expect(results[0]!.numbersCompared).toBeGreaterThan(10_000);
-  expect(String(results[0]!.resumedFrom).split(" ").length).toBe(3);
+  expect(String(results[0]!.resumedFrom).split(" ").length).toBe(2);
 });
 
 test("moments are drawn over the whole run, in its order, some of them before the first step of a process", () => {
@@ -62,8 +62,8 @@ test("moments are drawn over the whole run, in its order, some of them before th
   expect(plan.length).toBe(20);
   expect(steps).toEqual([...steps].sort((a, b) => a - b));
   expect(steps[0]).toBeLessThan(60);
-  expect(steps.at(-1)).toBeGreaterThan(180);
-  expect(steps.at(-1)).toBeLessThan(240);
+  expect(steps.at(-1)).toBeGreaterThan(160);
+  expect(steps.at(-1)).toBeLessThanOrEqual(216);
   expect(steps.length).toBeLessThan(20);
   expect(steps.length).toBeGreaterThan(10);
   expect(killPlan(20, 240, 400, createRandom(0))).toEqual(plan);
