@@ -2,9 +2,11 @@
  * Which llama.cpp architecture a model becomes, under which metadata, and why some models have none. Facts: llama.cpp
  * `conversion/` (what its own converter writes) and `src/models/*.cpp` (what its graphs compute).
  */
+
 import { type GgufValue, ggufValue } from "../../formats/index.ts";
 import type { DecoderModelConfig, ModelConfig, ModelFamily, RopeScaling } from "../../models/index.ts";
 import { CongError } from "../../support/index.ts";
+import { elsewhere } from "../elsewhere.ts";
 
 const { bool, float32, text, uint32 } = ggufValue;
 
@@ -153,5 +155,5 @@ const unsupported = (family: string, reason: string): CongError =>
     "EXPORT_UNSUPPORTED",
     `cannot export a ${family} model to GGUF: ${reason}`,
     { family, reason },
-    "exportHf holds every family; nothing was written",
+    elsewhere(family),
   );

@@ -14,6 +14,7 @@ import {
 } from "../../models/checkpoint/index.ts";
 import { readModelConfig } from "../../models/index.ts";
 import { CongError, unknownName } from "../../support/index.ts";
+import { elsewhere } from "../elsewhere.ts";
 import { type ExportSource, parametersOf, readFloats } from "../source.ts";
 import { type HfVerification, hasTransformers, type VerifyHfOptions, verifyHf } from "./verify.ts";
 
@@ -37,14 +38,31 @@ export interface HfExport {
 
 /**
  * Writes the folder, replacing an older one, and compares it with the source.
- * @throws CongError `VERIFICATION_FAILED`, `SHAPE_MISMATCH`, `NOT_FINITE`, `FOLDER_IN_USE`, or the errors of writing files
+ * @throws CongError `EXPORT_UNSUPPORTED` with the reason, `VERIFICATION_FAILED`, `SHAPE_MISMATCH`, `NOT_FINITE`, `FOLDER_IN_USE`, or the errors of writing files
  */
 export async function exportHf(source: ExportSource, folder: string, options: ExportHfOptions = {}): Promise<HfExport> {
   const { verify, ...saving } = options;
+  refuseUnknown(source.family.name);
   await convertCheckpoint(asCheckpoint(source), folder, { dtype: "float32", ...saving });
   const tensors = await readBack(source, folder);
   const asks = verify === undefined ? source.family.mask === "causal" && hasTransformers() : verify !== false;
   return { folder, tensors, verification: asks ? await verifyHf(folder, verify || {}) : undefined };
+}
+
+/** Families whose folders transformers would take for another network. */
+const reasons: Readonly<Record<string, string>> = {
+  glm_original:
+    "the first GLM adds two learned position tables and lets the prompt see itself (prefix mask); transformers' architecture glm has one rotary position and a causal mask",
+};
+
+function refuseUnknown(family: string): void {
+  if (!Object.hasOwn(reasons, family)) return;
+  throw new CongError(
+    "EXPORT_UNSUPPORTED",
+    `${family} cannot be exported to Hugging Face: ${reasons[family]}`,
+    { family },
+    elsewhere(family),
+  );
 }
 
 /** Compares configuration and every tensor with the source; the number of tensors. */

@@ -9,6 +9,7 @@
  * The first call has a past of length 0; what a call returns as present is the past of the next. attention_mask is 1 for
  * tokens and 0 for padding, of the past too.
  */
+
 import {
   addDims,
   and,
@@ -27,6 +28,7 @@ import { dimensionOp } from "../../engine/ops/source.ts";
 import type { ModelConfig, ModelFamily, ParameterTree } from "../../models/index.ts";
 import { positionsFrom } from "../../nn/index.ts";
 import { CongError } from "../../support/index.ts";
+import { elsewhere } from "../elsewhere.ts";
 
 const [B, T, P] = ["batch", "length", "past_length"] as const;
 
@@ -81,5 +83,5 @@ const unsupported = ({ name, mask }: ModelFamily): CongError =>
     "EXPORT_UNSUPPORTED",
     `cannot export a ${name} model to ONNX with a key/value cache: ${reasons[mask as keyof typeof reasons]}`,
     { family: name, mask },
-    "exportHf holds every family; nothing was written",
+    elsewhere(name),
   );
