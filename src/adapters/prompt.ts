@@ -5,7 +5,6 @@
  * B rows, T tokens, P virtual tokens, C hidden, V vocabulary.
  */
 import { add, concat, expand, iota, reshape, type Tensor, type Tree } from "../engine/index.ts";
-import type { ModelConfig } from "../models/index.ts";
 import { CongError } from "../support/errors.ts";
 
 /** The part of a decoder's tree that prompt tuning knows. */
@@ -37,7 +36,7 @@ export function withPrompt(
   parameters: Tree<Tensor>,
   prompt: Tensor,
   ids: Tensor,
-  { family, vocabulary }: Pick<ModelConfig, "family" | "vocabulary">,
+  { family, vocabulary }: { readonly family: string; readonly vocabulary: number },
 ): { readonly parameters: Tree<Tensor> /** int64 [B, P + T] */; readonly ids: Tensor } {
   const [rows, length] = [ids.shape[0]!, prompt.shape[0]!];
   const wide = concat([embeddingOf(parameters, family), prompt], 0); // (V + P, C)

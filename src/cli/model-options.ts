@@ -19,7 +19,7 @@ export function withModelOptions(command: Command): Command {
         "int4",
       ]),
     )
-    .option("--adapter <dir>", "folder of a LoRA adapter or a learned prefix to put on the model")
+    .option("--adapter <dir>", "folder of a LoRA adapter, a learned prefix or prompt to put on the model")
     .option("--threads <n>", "threads (default: physical cores)", wholeNumber(1));
 }
 
