@@ -111,7 +111,9 @@ await runTopic("data", 400, async (options) => {
       ["类别", ...stages],
       kinds.map((kind) => [kind, ...left(kind)]),
     );
-    const changed = Object.entries(reports[0]!.changed).map(([rule, { count }]) => `${rule} ${count}`);
+    const changed = Object.entries(reports[0]!.changed)
+      .sort()
+      .map(([rule, { count }]) => `${rule} ${count}`);
     say(`  清洗改写：${changed.join("，")}`);
 
     say("\n每字比特（字三元统计）：在泄漏的、未见的测试诗上");

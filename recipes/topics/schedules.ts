@@ -41,7 +41,7 @@ function configs(learningRate: number, totalSteps: number): { readonly [K in Sch
   };
 }
 
-await runTopic("schedules", 200, async (options) => {
+await runTopic("schedules", 400, async (options) => {
   const { steps, seed } = options;
   const { alphabet, rowsOf, held } = poemRows(options);
   const rows = rowsOf({ batch: 8, length: 64 });
