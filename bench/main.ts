@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME [--json] [options]` */
 import { CongError } from "../src/support/index.ts";
 import { pick } from "../src/support/suggest.ts";
+import { adgenBenchmark } from "./adgen.ts";
 import { decodeBenchmark } from "./decode.ts";
 import { dedupeBenchmark } from "./dedupe.ts";
 import { gemm } from "./gemm.ts";
@@ -12,6 +13,7 @@ import { tokenizerBenchmark } from "./tokenizer.ts";
 import { trainStepBenchmark } from "./train-step.ts";
 
 const benchmarks: Readonly<Record<string, Benchmark>> = {
+  adgen: adgenBenchmark,
   dedupe: dedupeBenchmark,
   decode: decodeBenchmark,
   gemm,
