@@ -114,7 +114,7 @@ await runTopic("transformer-rnn", 300, async (options) => {
           lines: results.map(({ name, learned }) => ({ label: name, points: smooth(learned.losses, width) })),
           xLabel: "步",
         },
-        { title: "梯度随深度（12 层，未训练）", lines: layered, isLogarithmic: true, xLabel: "层" },
+        { title: `梯度随深度（${depth} 层，未训练）`, lines: layered, isLogarithmic: true, xLabel: "层" },
         { title: "梯度随距离（未训练）", lines: fresh, isLogarithmic: true, xLabel: "相隔字数" },
         {
           title: "梯度随距离（训练后）",
