@@ -31,7 +31,15 @@ export async function evaluateTrigram(
       const items = await loadItems(task, options);
       const results = items.map(({ id, group, answer, context, choices }) => {
         const logProbabilities = choices.map((choice) => -nats(choice, context));
-        return { id, group, answer, logProbabilities, bytes: choices.map((choice) => Buffer.byteLength(choice)) };
+        const alone = task.byInformation ? choices.map((choice) => -nats(choice, "")) : undefined;
+        return {
+          id,
+          group,
+          answer,
+          logProbabilities,
+          alone,
+          bytes: choices.map((choice) => Buffer.byteLength(choice)),
+        };
       });
       figures[task.name] = choiceFigures(results, seed);
     }

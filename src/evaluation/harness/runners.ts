@@ -66,7 +66,7 @@ const bytesOf = (text: string): number => Buffer.byteLength(text);
 function choiceRunner(
   model: Model,
   tokenizer: ModelTokenizer,
-  { main = "sum" }: ChoiceTask,
+  { main = "sum", byInformation = false }: ChoiceTask,
   { seed, signal }: RunnerOptions,
 ): ItemRunner {
   return {
@@ -74,13 +74,18 @@ function choiceRunner(
     batchSize: 64,
     async run(items) {
       const all = items as readonly ChoiceItem[];
-      const pairs = all.flatMap(({ context, choices }) =>
-        choices.map((choice) => splitIds(tokenizer, context, choice)),
-      );
-      const found = await logLikelihoods(model, pairs, { signal });
+      const asked = (before: (item: ChoiceItem) => string) =>
+        logLikelihoods(
+          model,
+          all.flatMap((item) => item.choices.map((choice) => splitIds(tokenizer, before(item), choice))),
+          { signal },
+        );
+      const found = await asked(({ context }) => context);
+      const alone = byInformation ? await asked(() => "") : undefined;
       let at = 0;
       return all.map(({ id, group, answer, choices }): ChoiceResult & { readonly cut: number } => {
         const own = found.slice(at, at + choices.length);
+        const ownAlone = alone?.slice(at, at + choices.length).map(({ logProbability }) => logProbability);
         at += choices.length;
         return {
           id,
@@ -88,6 +93,7 @@ function choiceRunner(
           answer,
           logProbabilities: own.map(({ logProbability }) => logProbability),
           bytes: choices.map(bytesOf),
+          ...(ownAlone === undefined ? {} : { alone: ownAlone }),
           cut: Math.max(...own.map(({ cut }) => cut)),
         };
       });

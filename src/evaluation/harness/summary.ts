@@ -30,6 +30,8 @@ export interface ChoiceResult {
   readonly logProbabilities: readonly number[];
   /** UTF-8 bytes of each choice. */
   readonly bytes: readonly number[];
+  /** ln P of each choice with nothing before it, for tasks that compare by information. */
+  readonly alone?: readonly number[] | undefined;
 }
 
 /** The choice with the largest score; the first of equals. */
@@ -41,7 +43,14 @@ export const isRight = ({ answer, logProbabilities }: ChoiceResult): boolean => 
 export const isRightPerByte = ({ answer, logProbabilities, bytes }: ChoiceResult): boolean =>
   best(logProbabilities.map((value, i) => value / Math.max(1, bytes[i]!))) === answer;
 
-/** Accuracy both ways; the mean over groups where items have them. */
+/**
+ * Compared by ln P(choice | context) − ln P(choice), the information that the context gives about the choice: a choice that
+ * is likely anywhere has no advantage (Brown et al. 2020, section 2.4).
+ */
+const isRightByInformation = ({ answer, logProbabilities, alone }: ChoiceResult): boolean =>
+  best(logProbabilities.map((value, i) => value - alone![i]!)) === answer;
+
+/** Accuracy by each way to compare; the mean over groups where items have them. */
 export function choiceFigures(results: readonly ChoiceResult[], seed: number): Figure[] {
   const chance = results.reduce((sum, { logProbabilities }) => sum + 1 / logProbabilities.length, 0) / results.length;
   const groups = groupNumbers(results.map(({ group }) => group));
@@ -54,6 +63,16 @@ export function choiceFigures(results: readonly ChoiceResult[], seed: number): F
   return [
     figure("accuracy", "accuracy", "准确率", isRight),
     figure("accuracy_per_byte", "accuracy, by likelihood per byte", "准确率（按字节归一）", isRightPerByte),
+    ...(results.every(({ alone }) => alone !== undefined)
+      ? [
+          figure(
+            "accuracy_by_information",
+            "accuracy, by what the context adds to the likelihood",
+            "准确率（按上文带来的信息）",
+            isRightByInformation,
+          ),
+        ]
+      : []),
   ];
 }
 

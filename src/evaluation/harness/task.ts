@@ -40,8 +40,10 @@ export interface ChoiceItem {
 
 export interface ChoiceTask extends TaskBase<ChoiceItem> {
   readonly kind: "choice";
-  /** Which of the two ways to compare choices the report leads with. Default "sum". */
+  /** Which way to compare choices the report leads with. Default "sum". */
   readonly main?: "sum" | "per-byte" | undefined;
+  /** Also compare by what the context adds to the likelihood of each choice; asks for each choice twice. Default false. */
+  readonly byInformation?: boolean | undefined;
 }
 
 /** The model writes, and the text is scored. */

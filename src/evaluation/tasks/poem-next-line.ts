@@ -14,7 +14,9 @@ export const poemNextLineTask = ({ split = "test" }: PoemTaskOptions = {}): Choi
   titleZh: "古诗接句（四选一）",
   note: "Distractors stand at the same place in other unseen poems of the same form: length and punctuation tell nothing.",
   noteZh: "干扰项取自同体裁其他未见过的诗的同一位置，字数与标点不透露答案。",
-  version: 1,
+  version: 2,
+  // Plain likelihood prefers lines of common words, whatever stands before them.
+  byInformation: true,
   async load({ seed, data }) {
     const poems = (await readPoems({ data }, split)).map((poem) => ({ ...poem, lines: markedLines(poem.text) }));
     const forms = new Map<string, typeof poems>();
