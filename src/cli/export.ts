@@ -20,6 +20,7 @@ interface ExportOptions {
   readonly verify: boolean;
   readonly nodeLlamaCpp?: string;
   readonly python?: string;
+  readonly pre?: string;
 }
 
 const hfTypes: readonly SavedDtype[] = ["float32", "float16", "bfloat16"];
@@ -35,6 +36,7 @@ Examples:
   congling export runs/sft --to hf --out exported --type bfloat16
   congling export runs/sft --to gguf --type q4_0 --out poems-q4_0.gguf
   congling export runs/sft-int4 --to gguf --type q4_0 --out poems.gguf --no-verify
+  congling export runs/quickstart/model --to gguf --pre glm4 --out poems.gguf   # words of one character: as in glm4 for Chinese
   congling export runs/sft --to onnx --out poems-onnx
 `;
 
@@ -48,6 +50,10 @@ export function exportCommand(): Command {
     .option("--no-verify", "do not run the other program (hf is read back all the same)")
     .option("--node-llama-cpp <dir>", "folder of the package node-llama-cpp, where it is not installed beside Congling")
     .option("--python <program>", "Python that has transformers, to verify hf with")
+    .option(
+      "--pre <name>",
+      "llama.cpp's name of the rule that cuts texts into words, where its own is not known (gguf)",
+    )
     .addHelpText("after", examples)
     .exitOverride()
     .showHelpAfterError("(see --help)")
@@ -68,7 +74,7 @@ async function run(given: string, options: ExportOptions): Promise<void> {
 async function write(
   from: string,
   source: ReturnType<typeof sourceOfCheckpoint>,
-  { to, out, type, verify, nodeLlamaCpp, python }: ExportOptions,
+  { to, out, type, verify, nodeLlamaCpp, python, pre }: ExportOptions,
 ): Promise<string> {
   if (to === "hf") {
     const { tensors, verification } = await exportHf(source, out, {
@@ -83,7 +89,7 @@ async function write(
     const { nodes, bytes, verification } = await exportOnnx(source, out, verify ? {} : { verify: false });
     return `${out}: ${nodes} nodes, ${megabytes(bytes)}; ${verdict("onnxruntime", verification)}`;
   }
-  const vocabulary = (await hasTokenizer(from)) ? await readGgufVocabulary(from) : undefined;
+  const vocabulary = (await hasTokenizer(from)) ? await readGgufVocabulary(from, { pre }) : undefined;
   const judge = nodeLlamaCpp === undefined ? {} : { nodeLlamaCpp };
   const { architecture, tensors, bytes, fallbacks, verification } = await exportGguf(source, out, {
     type: type as GgufExportType,

@@ -26,7 +26,7 @@ const patterns: Readonly<Record<string, string>> = {
 
 export interface VocabularyOptions {
   /** llama.cpp's name of the pre-tokenizer, where it cannot be told from the files. */
-  readonly pre?: string;
+  readonly pre?: string | undefined;
   /** Ids that end an answer, most important first. Default: what the tokenizer's files name. */
   readonly endIds?: readonly number[];
 }
@@ -77,7 +77,9 @@ function fromTokenizerJson(text: string, { pre }: VocabularyOptions): Pieces {
   }
   const found = pre ?? Object.entries(patterns).find(([pattern]) => text.includes(JSON.stringify(pattern)))?.[1];
   if (found === undefined) {
-    throw unsupported('llama.cpp\'s name of its pre-tokenizer is not known: pass `pre` ("llama-bpe", "gpt-2", …)');
+    throw unsupported(
+      'llama.cpp\'s name of its pre-tokenizer is not known: pass `pre` (--pre; "llama-bpe", "gpt-2", …; "glm4" for words of one character in Chinese text)',
+    );
   }
   const tokens: GgufToken[] = [];
   for (const [token, id] of Object.entries(model.vocab ?? {})) tokens[id] = { text: token, type: "normal" };
