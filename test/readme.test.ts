@@ -1,5 +1,5 @@
 /** What the READMEs show is run: the commands tagged `bash ci`, the program they print, and the output they quote. */
-import { spawnSync } from "node:child_process";
+import { type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 
@@ -25,10 +25,18 @@ test("both languages show the same commands and programs", () => {
     expect(blocks(chinese, kind)).toEqual(blocks(english, kind));
 });
 
+const results = new Map<string, SpawnSyncReturns<string>>();
+
+/** Runs a command line once, whoever asks for it. */
+function resultOf(command: string): SpawnSyncReturns<string> {
+  const result = results.get(command) ?? spawnSync(command, { shell: true, encoding: "utf8" });
+  results.set(command, result);
+  return result;
+}
+
 describe("commands tagged `bash ci`", () => {
   test.each(commands(english))("%s", (command) => {
-    // Pass the test runner's environment on, but not the settings with which npm started it.
-    const { stdout, stderr, status } = spawnSync(command, { shell: true, encoding: "utf8" });
+    const { stdout, stderr, status } = resultOf(command);
     expect(status, `${stdout}\n${stderr}`).toBe(0);
   });
 });
@@ -50,12 +58,7 @@ test("the program in the README is recipes/first-model.ts, and prints what the R
 });
 
 test("the quoted output of the quick start has the stages that a short run prints, and it leaves a report", () => {
-  const out = "runs/readme-test";
-  const { stdout, stderr, status } = spawnSync(
-    process.execPath,
-    ["dist/recipes/quickstart.js", "--steps", "3", "--out", out],
-    { encoding: "utf8" },
-  );
+  const { stdout, stderr, status } = resultOf("npm run quickstart -- --steps 2 --out runs/readme-ci");
   expect(status, stderr).toBe(0);
   const stages = (text: string) => text.split("\n").flatMap((line) => /^\d\. [^:]*/.exec(line) ?? []);
   const quoted = blocks(english, "text quickstart")[0]!;
@@ -64,7 +67,7 @@ test("the quoted output of the quick start has the stages that a short run print
   const words = (heading: string) => heading.replace(/\d+/g, "N");
   expect(stages(stdout).map(words)).toEqual(stages(quoted).map(words));
   expect(stdout).toContain("answers equal");
-  const report = readFileSync(`${out}/report.html`, "utf8");
+  const report = readFileSync("runs/readme-ci/report.html", "utf8");
   for (const [zh, en] of [
     ["成绩", "Figures"],
     ["数据", "Data"],
