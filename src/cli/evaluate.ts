@@ -33,7 +33,7 @@ With --out, the answer to every item is kept in DIR/TASK.jsonl, and the same com
 DIR/results.json and DIR/report.html are written at the end.
 
 Examples:
-  congling evaluate runs/quickstart/sft --tasks poem-next-line,poem-surprise
+  congling evaluate runs/quickstart/model --tasks poem-next-line,poem-surprise
   congling evaluate runs/sft --tasks poem-form --limit 200 --out runs/sft-evaluation
   congling evaluate models/glm-4-9b --dtype int4 --tasks cmmlu --data cmmlu=data/cmmlu --shots 5 --limit 500
   congling evaluate runs/base --text my-texts.jsonl --json
