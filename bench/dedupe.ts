@@ -10,6 +10,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
+import { readPoems, type Split } from "../recipes/parts/shipped-poems.ts";
 import { clean, contamination, dedupe, outputPaths } from "../src/data/index.ts";
 import { createRandom, type Random } from "../src/support/random.ts";
 import { type Benchmark, peakRssMb, type Row, say } from "./report.ts";
@@ -46,12 +47,7 @@ export const dedupeBenchmark: Benchmark = {
   },
 };
 
-const poemsOf = (part: string): string[] =>
-  gunzipSync(readFileSync(`datasets/poems/${part}.jsonl.gz`))
-    .toString()
-    .trimEnd()
-    .split("\n")
-    .map((line) => (JSON.parse(line) as { text: string }).text);
+const textsOf = (split: Split): string[] => readPoems(split).map(({ text }) => text);
 
 /** Joined poems: most documents have 200 to 600 characters, one in four up to 3,000. */
 function documents(poems: readonly string[], random: Random): string[] {
@@ -90,7 +86,7 @@ interface Corpus {
 }
 
 function chinese(random: Random): Corpus {
-  const poems = random.shuffle(poemsOf("train"));
+  const poems = random.shuffle(textsOf("train"));
   const alphabet = [...new Set(poems.slice(0, 5000).join(""))];
   return {
     task: "near duplicates",
@@ -159,8 +155,8 @@ async function editRows(folder: string, seed: number, random: Random, corpus: Co
 
 /** Test poems planted in training documents: a third each alone, inside another document, and with other punctuation. */
 async function leakRow(folder: string, seed: number, random: Random): Promise<Row> {
-  const tests = poemsOf("test");
-  const training = documents(poemsOf("train"), random).map((text, i): Planted => ({ id: `${i}`, text }));
+  const tests = textsOf("test");
+  const training = documents(textsOf("train"), random).map((text, i): Planted => ({ id: `${i}`, text }));
   const planted = tests.slice(0, 1000).map((text, i): Planted => {
     const host = random.choice(training).text;
     const at = random.integer(host.length);
@@ -195,7 +191,7 @@ async function leakRow(folder: string, seed: number, random: Random): Promise<Ro
  * with the faults that cleaning is for (tags, entities, boilerplate, numbers) in one of five.
  */
 async function speedRow(folder: string, random: Random, wantedBytes: number): Promise<Row> {
-  const couplets = poemsOf("train").flatMap((poem) => poem.match(/[^。！？；]+[。！？；]/g) ?? []);
+  const couplets = textsOf("train").flatMap((poem) => poem.match(/[^。！？；]+[。！？；]/g) ?? []);
   const alphabet = [...new Set(couplets.slice(0, 5000).join(""))];
   const texts: string[] = [];
   const lines: string[] = [];

@@ -6,11 +6,10 @@
  * Bits: whole body after `[gMASK]<sop>`, Han characters and punctuation, no title, without the end of the poem, for both.
  * A character that the trigram never saw costs it one token shared by all such; the model spells it in bytes.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
-import type { Poem } from "../recipes/quickstart/instructions.ts";
+import { type Poem, poemFile, readPoems } from "../recipes/parts/shipped-poems.ts";
 import {
   dataFolders,
   evaluateTrigram,
@@ -28,15 +27,6 @@ import { tunePoems } from "./poems/tune.ts";
 import { type Benchmark, type Row, say } from "./report.ts";
 
 type Options = ReadonlyMap<string, string>;
-
-const pathOf = (split: string): string => `datasets/poems/${split}.jsonl.gz`;
-
-const readPoems = (split: "train" | "test"): Poem[] =>
-  gunzipSync(readFileSync(pathOf(split)))
-    .toString("utf8")
-    .trimEnd()
-    .split("\n")
-    .map((line) => JSON.parse(line) as Poem);
 
 /** Pre-training that takes somewhat less than an hour of two cores. */
 const oneHour = {
@@ -104,7 +94,7 @@ async function run(seed: number, shared: Shared, options: Options): Promise<Row>
     const { train } = shared;
     const steps = Number(options.get("sft-steps") ?? 400);
     const tuningFrom = minutes();
-    const tuned = await tunePoems({ folder, model: base.model, poems: train, replay: pathOf("train"), steps, seed });
+    const tuned = await tunePoems({ folder, model: base.model, poems: train, replay: poemFile("train"), steps, seed });
     const trainMinutes = Number((trainedAfter + minutes() - tuningFrom).toFixed(2));
     const after = await measureTuned(tuned, options);
     const rest = { ...after.row, ...(await compressed(tuned, after.perplexity, skipped)) };
@@ -125,7 +115,7 @@ async function pretrained(
   if (given !== undefined) return { model: given, steps: undefined };
   const tokenizerFolder = join(folder, "tokenizer");
   const vocabularySize = Number(options.get("vocabulary") ?? 7000);
-  await trainTokenizer({ files: [pathOf("train")], out: tokenizerFolder, vocabularySize, words: "characters" });
+  await trainTokenizer({ files: [poemFile("train")], out: tokenizerFolder, vocabularySize, words: "characters" });
   const minutes = options.get("minutes");
   const settings = resolveSettings(pretrainSettings, {
     ...oneHour,
@@ -134,7 +124,7 @@ async function pretrained(
     seed,
     ...(minutes === undefined ? {} : { minutes: Number(minutes) }),
     tokenizer: tokenizerFolder,
-    data: { train: [pathOf("train")], valid: [pathOf("valid")] },
+    data: { train: [poemFile("train")], valid: [poemFile("valid")] },
     training: {
       ...oneHour.training,
       steps: minutes === undefined ? Number(options.get("steps") ?? oneHour.training.steps) : null,

@@ -20,7 +20,7 @@ import * as commands from "./quickstart/commands.ts";
 import { readCurve } from "./quickstart/curves.ts";
 import { instructionTask } from "./quickstart/instruction-task.ts";
 import { writeInstructions } from "./quickstart/instructions.ts";
-import { preparePoems, readPoems } from "./quickstart/poem-data.ts";
+import { preparePoems, readPoemsFrom } from "./quickstart/poem-data.ts";
 import { both, reportPage } from "./quickstart/report.ts";
 import { type Scored, scoreFolder, scoreTrigram, shortly, withInterval } from "./quickstart/scores.ts";
 import { folderMegabytes, parameterCount } from "./quickstart/sizes.ts";
@@ -69,9 +69,9 @@ async function quickstart(steps: { pretrain: number; sft: number }, seed: number
 
   const data = await clock.time("data 数据", () => preparePoems(at("data"), sizes.poems));
   const poems = {
-    train: await readPoems(data.train),
-    valid: await readPoems(data.valid),
-    test: await readPoems(data.test),
+    train: await readPoemsFrom(data.train),
+    valid: await readPoemsFrom(data.valid),
+    test: await readPoemsFrom(data.test),
   };
   say(`1. Data 数据: ${poems.train.length} poems to learn 训练, ${poems.test.length} held out 留出`);
   for (const { command, report } of data.steps) {

@@ -6,6 +6,7 @@
  */
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
+import { readPoems, type Split } from "../../recipes/parts/shipped-poems.ts";
 import { CongError } from "../../src/support/index.ts";
 import { createRandom } from "../../src/support/random.ts";
 import { readNews } from "../news/titles.ts";
@@ -41,19 +42,17 @@ export function readTexts(): Texts {
     heldOut: Array.from(order.slice(0, heldOutAdverts), (i) => adverts[i]!),
     train: Array.from(order.slice(heldOutAdverts), (i) => adverts[i]!),
     dev: readAdverts("dev"),
-    general: [...readPoems("train", poems), ...news.train.texts],
-    generalHeldOut: [...readPoems("valid", heldOutPoems), ...news.dev.texts.slice(0, heldOutTitles)],
+    general: [...somePoems("train", poems), ...news.train.texts],
+    generalHeldOut: [...somePoems("valid", heldOutPoems), ...news.dev.texts.slice(0, heldOutTitles)],
   };
 }
 
 const linesOf = (file: string): string[] => gunzipSync(readFileSync(file)).toString("utf8").trimEnd().split("\n");
 
-/** `count` poems, spread evenly over the file, which is sorted by poet. */
-function readPoems(split: "train" | "valid", count: number): string[] {
-  const lines = linesOf(`datasets/poems/${split}.jsonl.gz`);
-  return Array.from({ length: count }, (_, i) => lines[Math.floor((i * lines.length) / count)]!).map(
-    (line) => (JSON.parse(line) as { readonly text: string }).text,
-  );
+/** `count` poems, spread evenly over the split, which is sorted by poet. */
+function somePoems(split: Split, count: number): string[] {
+  const all = readPoems(split);
+  return Array.from({ length: count }, (_, i) => all[Math.floor((i * all.length) / count)]!.text);
 }
 
 /** @throws CongError `BAD_LINE` for a line that is no advert */

@@ -1,6 +1,7 @@
 /** From the pretrained poem model to one that takes requests: fine-tuning on instructions made from the training poems. */
 import { join } from "node:path";
-import { type Poem, writeInstructions } from "../../recipes/quickstart/instructions.ts";
+import type { Poem } from "../../recipes/parts/shipped-poems.ts";
+import { writeInstructions } from "../../recipes/quickstart/instructions.ts";
 import { resolveSettings, sft, sftSettings } from "../../src/training/index.ts";
 import { say } from "../report.ts";
 

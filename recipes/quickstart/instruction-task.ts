@@ -1,7 +1,8 @@
 /** A task of one's own for the harness: short instructions about held-out poems, and whether the answers are right. */
 import type { GenerationItem, GenerationTask, Scores } from "../../src/evaluation/index.ts";
 import { createRandom } from "../../src/support/random.ts";
-import { instructionOf, type Poem, type TaskName } from "./instructions.ts";
+import type { Poem } from "../parts/shipped-poems.ts";
+import { instructionOf, type TaskName } from "./instructions.ts";
 
 interface InstructionItem extends GenerationItem {
   readonly task: TaskName;

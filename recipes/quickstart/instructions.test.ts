@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { createRandom } from "../../src/support/random.ts";
-import { instructionOf, type Poem, taskShares, writeInstructions } from "./instructions.ts";
+import type { Poem } from "../parts/shipped-poems.ts";
+import { instructionOf, taskShares, writeInstructions } from "./instructions.ts";
 
 const poem: Poem = {
   dynasty: "唐",

@@ -5,16 +5,7 @@
  */
 import { writeFileAtomic } from "../../src/support/files.ts";
 import { createRandom, type Random } from "../../src/support/random.ts";
-
-/** A line of datasets/poems. */
-export interface Poem {
-  readonly dynasty: string;
-  readonly author: string;
-  readonly title: string;
-  /** 五绝, 七绝, 五律 or 七律. */
-  readonly form: string;
-  readonly text: string;
-}
+import type { Poem } from "../parts/shipped-poems.ts";
 
 export type TaskName = "write" | "continue" | "fill" | "author" | "dynasty";
 

@@ -4,10 +4,8 @@
  */
 import { join } from "node:path";
 import { clean, contamination, dedupe, readRecords, type StepReport } from "../../src/data/index.ts";
+import { type Poem, poemFile, type Split } from "../parts/shipped-poems.ts";
 import { typed } from "./commands.ts";
-import type { Poem } from "./instructions.ts";
-
-const shipped = (split: string): string => `datasets/poems/${split}.jsonl.gz`;
 
 /** A poem is shorter than the texts that are compared for likeness by default. */
 const nearMinimum = 20;
@@ -31,8 +29,8 @@ export async function preparePoems(folder: string, limit?: number): Promise<Poem
   const [valid, test] = [join(folder, "valid.jsonl.gz"), join(folder, "test.jsonl.gz")];
   const [cleaned, unique, train] = [file("clean"), file("unique"), file("train")];
   const steps: { name: string; command: string; report: StepReport }[] = [];
-  const cleaning = async (split: string, output: string) => {
-    const from = shipped(split);
+  const cleaning = async (split: Split, output: string) => {
+    const from = poemFile(split);
     const report = await clean({}, { inputs: [{ path: from, ...(limit === undefined ? {} : { limit }) }], output });
     steps.push({ name: `clean ${split}`, command: typed("data", "clean", from, "-o", output), report });
   };
@@ -52,7 +50,7 @@ export async function preparePoems(folder: string, limit?: number): Promise<Poem
 }
 
 /** All poems of a file. */
-export async function readPoems(path: string): Promise<Poem[]> {
+export async function readPoemsFrom(path: string): Promise<Poem[]> {
   const poems: Poem[] = [];
   for await (const { value } of readRecords([{ path }])) poems.push(value as unknown as Poem);
   return poems;

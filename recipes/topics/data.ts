@@ -12,8 +12,8 @@ import { Converter } from "opencc-js/cn2t";
 import { clean, contamination, dedupe, type StepReport } from "../../src/data/index.ts";
 import { trigramBits } from "../../src/evaluation/index.ts";
 import { createRandom, type Random } from "../../src/support/random.ts";
+import { readPoems } from "../parts/shipped-poems.ts";
 import { chart } from "./lab/chart.ts";
-import { readPoems } from "./lab/poems.ts";
 import { runTopic, saveFigure, say, table } from "./lab/topic.ts";
 
 interface TextRecord {

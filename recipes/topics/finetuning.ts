@@ -10,9 +10,10 @@ import { type MethodName, methodNames, tuningMethod } from "../../src/training/i
 import type { LossOf } from "../../src/training/objectives/evaluator.ts";
 import { ignored, type Sample } from "../../src/training/objectives/samples.ts";
 import { tokenLoss } from "../../src/training/objectives/token-loss.ts";
+import { type Poem, readPoems } from "../parts/shipped-poems.ts";
 import { chart } from "./lab/chart.ts";
 import { heldLoss, learn, learnBest, smooth, usualSchedule } from "./lab/learn.ts";
-import { type Poem, packedRows, poemRows, readPoems } from "./lab/poems.ts";
+import { packedRows, poemRows } from "./lab/poems.ts";
 import { tinyGlm } from "./lab/tiny-glm.ts";
 import { runTopic, saveFigure, say, table } from "./lab/topic.ts";
 

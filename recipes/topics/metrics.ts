@@ -20,8 +20,8 @@ import {
   trainTrigram,
 } from "../../src/evaluation/index.ts";
 import { createRandom, type Random } from "../../src/support/random.ts";
+import { type Poem, readPoems } from "../parts/shipped-poems.ts";
 import { chart } from "./lab/chart.ts";
-import { type Poem, readPoems } from "./lab/poems.ts";
 import { classify, poets } from "./lab/poet-classifier.ts";
 import { runTopic, saveFigure, say, table } from "./lab/topic.ts";
 

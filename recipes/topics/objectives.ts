@@ -11,10 +11,11 @@ import type { LossOf } from "../../src/training/objectives/evaluator.ts";
 import { maskedSample } from "../../src/training/objectives/masked.ts";
 import { ignored, nextTokenSample, type Sample } from "../../src/training/objectives/samples.ts";
 import { tokenLoss } from "../../src/training/objectives/token-loss.ts";
+import { readPoems } from "../parts/shipped-poems.ts";
 import { type Alphabet, createAlphabet } from "./lab/alphabet.ts";
 import { chart } from "./lab/chart.ts";
 import { heldLoss, learn, smooth, usualSchedule } from "./lab/learn.ts";
-import { packedRows, readPoems } from "./lab/poems.ts";
+import { packedRows } from "./lab/poems.ts";
 import { tinyGlm } from "./lab/tiny-glm.ts";
 import { runTopic, saveFigure, say, table } from "./lab/topic.ts";
 

@@ -1,28 +1,9 @@
-/** The poems that ship with the repository (datasets/poems), and rows of one length made from them. */
-import { readFileSync } from "node:fs";
-import { gunzipSync } from "node:zlib";
+/** Rows of one length made from the poems that ship with the repository. */
 import { createRandom, type Random } from "../../../src/support/random.ts";
 import { nextTokenSample, packSamples, type Sample } from "../../../src/training/objectives/samples.ts";
+import { type Poem, readPoems } from "../../parts/shipped-poems.ts";
 import { type Alphabet, createAlphabet } from "./alphabet.ts";
 import type { TopicOptions } from "./topic.ts";
-
-/** A line of datasets/poems. */
-export interface Poem {
-  readonly dynasty: string;
-  readonly author: string;
-  readonly title: string;
-  /** 五绝, 七绝, 五律 or 七律. */
-  readonly form: string;
-  readonly text: string;
-}
-
-/** One split; started, like every recipe, in the root folder of the repository. */
-export const readPoems = (split: "train" | "valid" | "test"): Poem[] =>
-  gunzipSync(readFileSync(`datasets/poems/${split}.jsonl.gz`))
-    .toString("utf8")
-    .trimEnd()
-    .split("\n")
-    .map((line) => JSON.parse(line) as Poem);
 
 export interface RowShape {
   readonly batch: number;

@@ -15,7 +15,7 @@ import { initEmbedding, zeros } from "../../../src/nn/index.ts";
 import { createRandom } from "../../../src/support/random.ts";
 import { createOptimizer, createTrainer, trainStep } from "../../../src/training/index.ts";
 import { classificationLoss } from "../../../src/training/objectives/classification.ts";
-import type { Poem } from "./poems.ts";
+import type { Poem } from "../../parts/shipped-poems.ts";
 import type { TopicOptions } from "./topic.ts";
 
 /** Eight poets, from very many poems to few. */

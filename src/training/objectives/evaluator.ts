@@ -10,7 +10,7 @@ import {
   toNumbers,
   trace,
 } from "../../engine/index.ts";
-import type { ForwardInputs, ParameterTree } from "../../models/index.ts";
+import type { ParameterTree } from "../../models/index.ts";
 import type { DropoutOptions } from "../../nn/index.ts";
 import { ignored, padSample, type Sample, sampleTensors } from "./samples.ts";
 import { type Model, tokenLoss } from "./token-loss.ts";
@@ -30,12 +30,7 @@ export interface EvaluatorOptions {
   readonly length: number;
   /** Fills short samples up. Default 0. */
   readonly padId?: number;
-  /** Finds the model's parameters, and a learned prefix, among those given. Default: they are the model's own. */
-  readonly inputs?: (parameters: ParameterTree<Tensor>) => {
-    readonly tree: ParameterTree<Tensor>;
-    readonly prefix?: ForwardInputs["prefix"];
-  };
-  /** The whole loss, for networks that need more than that; `inputs` then does nothing. Default `tokenLoss`. */
+  /** The whole loss, where the parameters are more than the model's own. Default `tokenLoss`. */
   readonly loss?: LossOf;
 }
 
@@ -55,16 +50,13 @@ export async function createTokenEvaluator(
   options: EvaluatorOptions,
 ): Promise<TokenEvaluator> {
   const { batch, length, padId = 0 } = options;
-  const lossOf: LossOf = (given, ids, targets) => {
-    const { tree, prefix = undefined } = options.inputs?.(given) ?? { tree: given };
-    return tokenLoss(model, tree, { ids, ...(prefix === undefined ? {} : { prefix }) }, targets);
-  };
+  const lossOf = options.loss ?? ((given, ids, targets) => tokenLoss(model, given, { ids }, targets));
   const graph = trace((builder) => {
     const specs = mapTree<HostTensor, TensorSpec>(parameters, specOf);
     const given = builder.state("model", specs as Record<string, TensorSpec>) as unknown as ParameterTree<Tensor>;
     const ids = builder.input("ids", "int64", [batch, length]);
     const targets = builder.input("targets", "int64", [batch, length]);
-    builder.output("loss", (options.loss ?? lossOf)(given, ids, targets));
+    builder.output("loss", lossOf(given, ids, targets));
   });
   const program = await backend.compile(graph);
   const load = (tree: ParameterTree<HostTensor>) => {
