@@ -70,8 +70,8 @@ function figures({ trigram, pretrained, tuned, tokenizer }: Story): Section {
     title: both("Figures", "成绩"),
     text: [
       both(
-        "On poems of the test split, which nothing was learned or chosen from; 95 % intervals by bootstrap over poems.",
-        "在测试集的诗上测得，训练与选参都没有用过它们；95% 区间由按诗自助抽样得到。",
+        "On poems of the test split, which nothing was learned from; 95 % intervals by bootstrap over poems.",
+        "在测试集的诗上测得，训练没有用过它们；95% 区间由按诗自助抽样得到。",
       ),
     ],
     tables: [
