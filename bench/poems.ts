@@ -52,7 +52,7 @@ type Stage = (typeof stages)[number];
 
 export const poems: Benchmark = {
   summary: "poems from zero: bits a character beside a trigram, next line among four, forms kept, compressed, exported",
-  options: `[--seeds 0,1,2] [--steps 2000 | --minutes 60] [--depth 6] [--vocabulary 7000] [--sft-steps 400] [--choices 1000] [--asked 200] [--skip ${stages.join(",")}] [--from MODEL_FOLDER] [--keep FOLDER]`,
+  options: `[--seeds 0,1,2] [--steps 2000 | --minutes 60] [--depth 6] [--vocabulary 7000] [--sft-steps 400] [--choices 1000] [--asked 200] [--threads 2] [--skip ${stages.join(",")}] [--from MODEL_FOLDER] [--keep FOLDER]`,
   async run(options) {
     const train = readPoems("train");
     const baseline = await trigramFigures(
@@ -94,7 +94,9 @@ async function run(seed: number, shared: Shared, options: Options): Promise<Row>
     const { train } = shared;
     const steps = Number(options.get("sft-steps") ?? 400);
     const tuningFrom = minutes();
-    const tuned = await tunePoems({ folder, model: base.model, poems: train, replay: poemFile("train"), steps, seed });
+    const threads = threadsOf(options);
+    const replay = poemFile("train");
+    const tuned = await tunePoems({ folder, model: base.model, poems: train, replay, steps, seed, threads });
     const trainMinutes = Number((trainedAfter + minutes() - tuningFrom).toFixed(2));
     const after = await measureTuned(tuned, options);
     const rest = { ...after.row, ...(await compressed(tuned, after.perplexity, skipped)) };
@@ -122,6 +124,7 @@ async function pretrained(
     depth: Number(options.get("depth") ?? oneHour.depth),
     out: join(folder, "run"),
     seed,
+    threads: threadsOf(options),
     ...(minutes === undefined ? {} : { minutes: Number(minutes) }),
     tokenizer: tokenizerFolder,
     data: { train: [poemFile("train")], valid: [poemFile("valid")] },
@@ -133,6 +136,9 @@ async function pretrained(
   const summary = await pretrain(settings, { say });
   return { model: join(folder, "run", "model"), steps: summary!.steps };
 }
+
+/** Of training. Null: one for each physical core. */
+const threadsOf = (options: Options): number | null => (options.has("threads") ? Number(options.get("threads")) : null);
 
 interface Baseline {
   readonly bits: number;

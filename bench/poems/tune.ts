@@ -14,10 +14,13 @@ export interface TuneOptions {
   readonly replay: string;
   readonly steps: number;
   readonly seed: number;
+  /** Null: one for each physical core. */
+  readonly threads: number | null;
 }
 
 /** All weights are trained. @returns folder of the tuned model */
-export async function tunePoems({ folder, model, poems, replay, steps, seed }: TuneOptions): Promise<string> {
+export async function tunePoems(options: TuneOptions): Promise<string> {
+  const { folder, model, poems, replay, steps, seed, threads } = options;
   const [instructions, out] = [join(folder, "instructions.jsonl"), join(folder, "tuned")];
   await writeInstructions(instructions, poems, seed);
   const { values } = resolveSettings(sftSettings, {
@@ -25,6 +28,7 @@ export async function tunePoems({ folder, model, poems, replay, steps, seed }: T
     method: "full",
     out,
     seed,
+    threads,
     data: { train: [instructions] },
     replay: {
       share: 0.25,
