@@ -2,16 +2,18 @@
 import { readdir } from "node:fs/promises";
 import { Command, Option } from "commander";
 import {
+  type ExportSource,
   exportGguf,
   exportHf,
   exportOnnx,
   type GgufExportType,
   readGgufVocabulary,
   sourceOfCheckpoint,
+  sourceOfMerged,
 } from "../export/index.ts";
 import { openCheckpoint, type SavedDtype, tokenizerFiles } from "../models/index.ts";
 import { CongError } from "../support/index.ts";
-import { modelFolderOf } from "./run-folders.ts";
+import { resolveModel } from "./run-folders.ts";
 
 interface ExportOptions {
   readonly to: "hf" | "gguf" | "onnx";
@@ -21,6 +23,7 @@ interface ExportOptions {
   readonly nodeLlamaCpp?: string;
   readonly python?: string;
   readonly pre?: string;
+  readonly adapter?: string;
 }
 
 const hfTypes: readonly SavedDtype[] = ["float32", "float16", "bfloat16"];
@@ -38,15 +41,18 @@ Examples:
   congling export runs/sft-int4 --to gguf --type q4_0 --out poems.gguf --no-verify
   congling export runs/quickstart/model --to gguf --pre glm4 --out poems.gguf   # words of one character: as in glm4 for Chinese
   congling export runs/sft --to onnx --out poems-onnx
+  congling export runs/lora --to hf --out merged        # a LoRA adapter is merged into its base model
+  congling export models/chatglm3-6b --adapter lora --to gguf --out merged.gguf
 `;
 
 export function exportCommand(): Command {
   return new Command("export")
     .description("write a model for other programs, and check that they answer alike")
-    .argument("<dir>", "folder of a model, or of the run that made it")
+    .argument("<dir>", "folder of a model, of the run that made it, or of a LoRA adapter")
     .addOption(new Option("--to <format>", "what to write").choices(["hf", "gguf", "onnx"]).makeOptionMandatory())
     .requiredOption("-o, --out <path>", "folder (hf, onnx) or file (gguf) to write")
     .option("--type <type>", `type of the weights: ${hfTypes.join(", ")} (hf); ${ggufTypes.join(", ")} (gguf)`)
+    .option("--adapter <dir>", "folder of a LoRA adapter to merge into the model")
     .option("--no-verify", "do not run the other program (hf is read back all the same)")
     .option("--node-llama-cpp <dir>", "folder of the package node-llama-cpp, where it is not installed beside Congling")
     .option("--python <program>", "Python that has transformers, to verify hf with")
@@ -62,7 +68,12 @@ export function exportCommand(): Command {
 
 async function run(given: string, options: ExportOptions): Promise<void> {
   const type = typeOf(options);
-  const from = await modelFolderOf(given);
+  const { folder: from, adapter } = await resolveModel(given, options.adapter);
+  if (adapter !== undefined) {
+    const merged = await sourceOfMerged(from, adapter);
+    process.stdout.write(`${await write(from, merged, { ...options, type })}\n`);
+    return;
+  }
   const checkpoint = await openCheckpoint(from);
   try {
     process.stdout.write(`${await write(from, sourceOfCheckpoint(checkpoint), { ...options, type })}\n`);
@@ -73,7 +84,7 @@ async function run(given: string, options: ExportOptions): Promise<void> {
 
 async function write(
   from: string,
-  source: ReturnType<typeof sourceOfCheckpoint>,
+  source: ExportSource,
   { to, out, type, verify, nodeLlamaCpp, python, pre }: ExportOptions,
 ): Promise<string> {
   if (to === "hf") {

@@ -41,5 +41,5 @@ test("what cannot be meant is refused with a way out", async () => {
   await expect(resolveModel(at("lost"))).rejects.toThrow(/THUDM\/chatglm3-6b.*\n.*MODEL --adapter/);
   await expect(resolveModel(at("cut"))).rejects.toThrow(/has not made its model yet\n.*--resume/);
   await expect(resolveModel(at("lora"), at("peft"))).rejects.toThrow(/itself an adapter/);
-  await expect(modelFolderOf(at("lora"))).rejects.toThrow(/wanted is a whole model/);
+  await expect(modelFolderOf(at("lora"))).rejects.toThrow(/wanted is a whole model.*\n.*congling export .* --to hf/);
 });

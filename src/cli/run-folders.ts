@@ -59,7 +59,7 @@ export async function modelFolderOf(given: string): Promise<string> {
     "BAD_ARGUMENT",
     `${given} is an adapter, wanted is a whole model`,
     { given },
-    `its base model is ${folder}; a whole model comes from \`congling sft --method full\``,
+    `merge it into its base model ${folder}: congling export ${given} --to hf --out MERGED`,
   );
 }
 

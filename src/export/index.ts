@@ -9,6 +9,7 @@ export { type GgufVerification, ggufTolerance, type VerifyGgufOptions, verifyGgu
 export { type GgufToken, type GgufTokenType, type GgufVocabulary, syntheticVocabulary } from "./gguf/vocabulary.ts";
 export { type ExportHfOptions, exportHf, type HfExport } from "./hf/export-hf.ts";
 export { type HfVerification, type VerifyHfOptions, verifyHf } from "./hf/verify.ts";
+export { sourceOfMerged } from "./merged.ts";
 export { type ExportOnnxOptions, exportOnnx, type OnnxExport } from "./onnx/export-onnx.ts";
 export { type OnnxVerification, type VerifyOnnxOptions, verifyOnnx } from "./onnx/verify.ts";
 export { type ExportSource, sourceOfCheckpoint, sourceOfParameters } from "./source.ts";
