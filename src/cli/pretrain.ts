@@ -1,7 +1,7 @@
 /** `congling pretrain`: a language model from text. */
 import type { Command } from "commander";
 import { type PretrainSettings, pretrain, pretrainSettings } from "../training/index.ts";
-import { modelFolderOf } from "./run-folders.ts";
+import { modelFolderOf, tokenizerFolderOf } from "./run-folders.ts";
 import { trainCommand } from "./train-options.ts";
 
 const examples = `
@@ -23,8 +23,12 @@ export const pretrainCommand = (): Command =>
     run: async (settings, options) => pretrain(await withModelFolders(settings), options),
   });
 
-/** A run stands for the model it made. */
+/** A run stands for the model it made, and for that model's tokenizer. */
 async function withModelFolders(settings: PretrainSettings): Promise<PretrainSettings> {
-  const { from } = settings.model;
-  return from === null ? settings : { ...settings, model: { ...settings.model, from: await modelFolderOf(from) } };
+  const { model, tokenizer } = settings;
+  return {
+    ...settings,
+    model: model.from === null ? model : { ...model, from: await modelFolderOf(model.from) },
+    tokenizer: tokenizer === null ? null : await tokenizerFolderOf(tokenizer),
+  };
 }

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { modelFolderOf, resolveModel } from "./run-folders.ts";
+import { modelFolderOf, resolveModel, tokenizerFolderOf } from "./run-folders.ts";
 
 const root = mkdtempSync(join(tmpdir(), "congling-runs-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -28,6 +28,11 @@ test("a model folder is itself, a run is the model it made", async () => {
   expect(await resolveModel(at("base/model"))).toEqual({ folder: at("base/model") });
   expect(await resolveModel(at("base"))).toEqual({ folder: at("base/model") });
   expect(await resolveModel(at("none"))).toEqual({ folder: at("none") });
+});
+
+test("a run's tokenizer is its model's; a tokenizer's folder or file is itself", async () => {
+  expect(await tokenizerFolderOf(at("base"))).toBe(at("base/model"));
+  expect(await tokenizerFolderOf(at("tokenizer"))).toBe(at("tokenizer"));
 });
 
 test("a run that tuned an adapter, and an adapter's folder, are that adapter on its base model", async () => {

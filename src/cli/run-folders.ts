@@ -63,6 +63,10 @@ export async function modelFolderOf(given: string): Promise<string> {
   );
 }
 
+/** A run's model brings the tokenizer; any other path is one itself. */
+export const tokenizerFolderOf = async (given: string): Promise<string> =>
+  (await isThere(join(given, "model", "config.json"))) ? join(given, "model") : given;
+
 const folders = (folder: string, adapter: string | undefined): ModelFolders =>
   adapter === undefined ? { folder } : { folder, adapter };
 

@@ -19,7 +19,7 @@ import { type RowShare, rowBatches } from "../runs/row-stream.ts";
 import { checkNewRun, writeRunConfig } from "../runs/run-folder.ts";
 import { engineOf, type RunSummary, runTraining } from "../runs/run-training.ts";
 import { scheduleOfRun } from "../runs/schedule-of-run.ts";
-import { openTextData, type TextData } from "../runs/text-data.ts";
+import { nothingHeldOut, openTextData, type TextData } from "../runs/text-data.ts";
 import { measureCosts, type RunCosts, secondsToFill } from "../runs/time-plan.ts";
 import { trainStep } from "../train-step.ts";
 import { createTrainer, type Trainer } from "../trainer.ts";
@@ -140,8 +140,10 @@ export async function sft(settings: SftSettings, options: RunOptions = {}): Prom
     const { rows: count } = settings.evaluation;
     const options = { batch: Math.min(16, count), length, padId, loss: method.loss };
     const evaluator = await createTokenEvaluator(engine, base.model, trained(trainer), options);
+    const held = await data.validRows(count);
+    if (held.length === 0) say(nothingHeldOut(settings.data));
     const figures = [
-      { name: "validLoss", rows: await data.validRows(count) },
+      { name: "validLoss", rows: held },
       { name: "generalLoss", rows: (await replay?.validRows(count)) ?? [] },
     ].filter(({ rows }) => rows.some(({ targets }) => targets.some((target) => target !== ignored)));
     return {

@@ -145,7 +145,11 @@ export function planTraining(settings: PretrainSettings, batch: number, facts: T
     "training.warmupSteps",
     training.warmupSteps,
     () => Math.min(Math.max(0, steps - 1), Math.max(10, Math.round(0.03 * steps))),
-    "3 % of the steps",
+    Math.round(0.03 * steps) >= 10
+      ? "3 % of the steps"
+      : steps > 10
+        ? "at least 10 steps"
+        : "all steps but one: the run is short",
   );
   const usual = intervalsOf(steps);
   const evaluateEvery = choose(

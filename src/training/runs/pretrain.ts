@@ -24,7 +24,7 @@ import { rowBatches } from "./row-stream.ts";
 import { checkNewRun, writeRunConfig } from "./run-folder.ts";
 import { engineOf, modelFolder, type RunSummary, runTraining } from "./run-training.ts";
 import { scheduleOfRun } from "./schedule-of-run.ts";
-import { type DataSize, measureData, openTextData, type TextData } from "./text-data.ts";
+import { type DataSize, measureData, nothingHeldOut, openTextData, type TextData } from "./text-data.ts";
 import { measureCosts, type RunCosts, secondsToFill } from "./time-plan.ts";
 
 export interface RunOptions {
@@ -64,6 +64,7 @@ export async function pretrain(settings: PretrainSettings, options: RunOptions =
     const calibration = dryRun || seconds !== undefined ? await calibrate(trainer, source, seconds) : undefined;
     const isEvaluated = !dryRun || seconds !== undefined;
     const rows = isEvaluated ? await data.validRows(settings.evaluation.rows) : [];
+    if (isEvaluated && rows.length === 0) say(nothingHeldOut(settings.data));
     const evaluator = await validation(settings, prepared, rows);
     try {
       const { evaluate } = evaluator;

@@ -76,6 +76,14 @@ export async function firstRows(stream: RowStream, count: number): Promise<Sampl
   return rows;
 }
 
+/** What to tell the user where a run has nothing to be judged by: then no validation loss comes, and no early stop. */
+export const nothingHeldOut = ({ valid, validShare }: Pick<TextDataSettings, "valid" | "validShare">): string =>
+  valid.length > 0
+    ? `no row came from the validation files (${valid.join(", ")}): this run has no validation loss`
+    : validShare > 0
+      ? `no text fell into the held-out share of ${100 * validShare} %: this run has no validation loss; name files with --data.valid, or raise --data.validShare`
+      : "nothing is held out (data.validShare 0): this run has no validation loss";
+
 /** One pass over the texts of a part. */
 export async function* textsOf(
   { train, valid, validShare, format, textUnit }: TextDataSettings,

@@ -71,6 +71,14 @@ it.each(["blank-infilling", "causal", "masked"])("trains by %s and leaves a comp
   });
 });
 
+it("says so when nothing is held out", async () => {
+  const said: string[] = [];
+  const settings = settingsOf("nothing-held-out", { "data.validShare": 0, steps: 1 });
+  const summary = await pretrain(settings, { ...silent, say: (text) => said.push(text) });
+  expect(summary!.validLoss).toBeNull();
+  expect(said.join("\n")).toContain("nothing is held out (data.validShare 0): this run has no validation loss");
+});
+
 it("learns: the loss of four sentences falls", async () => {
   const settings = settingsOf("learns", { steps: 60, warmupSteps: 3, "objective.name": "causal" });
   const summary = await pretrain(settings, silent);
