@@ -6,9 +6,9 @@ import { type ExportSource, sourceOfParameters } from "./source.ts";
 
 /**
  * The base model of a folder with W + scale·B·A in place of each weight W that the adapter names (Hu et al. 2021, section 4.1), in
- * float32; the model is whole in memory.
+ * float32; the model is whole in memory. Of a quantised base, W is the rounded weight that the adapter was put on.
  * @throws CongError `EXPORT_UNSUPPORTED` for learned prefixes and prompts, which no weight can hold; `OTHER_MODEL` for an adapter of
- * another model; `DTYPE_MISMATCH` for a base that is quantised
+ * another model
  */
 export async function sourceOfMerged(folder: string, adapterFolder: string): Promise<ExportSource> {
   const adapter = await readAdapter(adapterFolder);
