@@ -15,7 +15,7 @@ import { type Base, baseName, makeBase } from "./adgen/base.ts";
 import { type Measured, type MeasureOptions, measure } from "./adgen/measure.ts";
 import { readTexts, type Texts } from "./adgen/records.ts";
 import { type Method, methods, trainedShare, tune } from "./adgen/tuning.ts";
-import { type Benchmark, type Row, say } from "./report.ts";
+import { type Benchmark, type Row, say, threadsOf } from "./report.ts";
 
 export const adgenBenchmark: Benchmark = {
   summary: "adverts from attributes: LoRA and P-Tuning v2 beside full fine-tuning, and what each forgets",
@@ -40,7 +40,7 @@ async function run(seed: number, texts: Texts, options: Options): Promise<Row> {
   const kept = options.get("keep");
   const folder = kept === undefined ? mkdtempSync(join(tmpdir(), "adgen-")) : join(kept, `seed-${seed}`);
   try {
-    const threads = options.has("threads") ? Number(options.get("threads")) : null;
+    const threads = threadsOf(options);
     const steps = Number(options.get("base-steps") ?? 3000);
     const base = await makeBase(texts, { folder: join(folder, "base"), seed, steps, threads });
     const baseMinutes = minutes();

@@ -24,7 +24,7 @@ import { unknownName } from "../src/support/suggest.ts";
 import { pretrain, pretrainSettings, resolveSettings, trainTokenizer } from "../src/training/index.ts";
 import { exportAgreement, roundedTo, withModel } from "./poems/compress.ts";
 import { tunePoems } from "./poems/tune.ts";
-import { type Benchmark, type Row, say } from "./report.ts";
+import { type Benchmark, type Row, say, threadsOf } from "./report.ts";
 
 type Options = ReadonlyMap<string, string>;
 
@@ -136,9 +136,6 @@ async function pretrained(
   const summary = await pretrain(settings, { say });
   return { model: join(folder, "run", "model"), steps: summary!.steps };
 }
-
-/** Of training. Null: one for each physical core. */
-const threadsOf = (options: Options): number | null => (options.has("threads") ? Number(options.get("threads")) : null);
 
 interface Baseline {
   readonly bits: number;

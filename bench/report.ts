@@ -20,6 +20,10 @@ export interface Benchmark {
   run(options: ReadonlyMap<string, string>): Promise<Row[]>;
 }
 
+/** `--threads`, for settings of training; null where it is not given: one for each physical core. */
+export const threadsOf = (options: ReadonlyMap<string, string>): number | null =>
+  options.has("threads") ? Number(options.get("threads")) : null;
+
 export const machine = (): Machine => ({
   cpu: cpus()[0]?.model.trim() ?? "unknown",
   cores: physicalCores(),

@@ -69,14 +69,10 @@ export function exportCommand(): Command {
 async function run(given: string, options: ExportOptions): Promise<void> {
   const type = typeOf(options);
   const { folder: from, adapter } = await resolveModel(given, options.adapter);
-  if (adapter !== undefined) {
-    const merged = await sourceOfMerged(from, adapter);
-    process.stdout.write(`${await write(from, merged, { ...options, type })}\n`);
-    return;
-  }
   const checkpoint = await openCheckpoint(from);
   try {
-    process.stdout.write(`${await write(from, sourceOfCheckpoint(checkpoint), { ...options, type })}\n`);
+    const source = adapter === undefined ? sourceOfCheckpoint(checkpoint) : await sourceOfMerged(checkpoint, adapter);
+    process.stdout.write(`${await write(from, source, { ...options, type })}\n`);
   } finally {
     await checkpoint.close();
   }

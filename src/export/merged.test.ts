@@ -7,9 +7,9 @@ import { initLora, initPrefix, type LoraAdapter, saveAdapter } from "../adapters
 import { referenceBackend } from "../engine/backends/reference/index.ts";
 import { elementCount } from "../engine/index.ts";
 import { loadModel } from "../inference/index.ts";
-import { initParameters, readModelConfig } from "../models/index.ts";
+import { initParameters, openCheckpoint, readModelConfig } from "../models/index.ts";
 import { createRandom } from "../support/random.ts";
-import { exportHf, sourceOfMerged, sourceOfParameters } from "./index.ts";
+import { type ExportSource, exportHf, sourceOfMerged, sourceOfParameters } from "./index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "congling-merged-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -55,8 +55,18 @@ async function logitsOf(model: string, adapter?: string): Promise<number[]> {
   }
 }
 
+/** Opens the base, and closes it after `use`. */
+async function withMerged<T>(adapter: string, use: (source: ExportSource) => Promise<T>, prefix = false): Promise<T> {
+  const checkpoint = await openCheckpoint(at("base"));
+  try {
+    return await use(await sourceOfMerged({ ...checkpoint, hasPrefixEncoder: prefix }, at(adapter)));
+  } finally {
+    await checkpoint.close();
+  }
+}
+
 it("answers as base and adapter together, not as the base", async () => {
-  await exportHf(await sourceOfMerged(at("base"), at("lora")), at("merged"), { verify: false });
+  await withMerged("lora", (source) => exportHf(source, at("merged"), { verify: false }));
   const [base, attached, merged] = [
     await logitsOf("base"),
     await logitsOf("base", at("lora")),
@@ -68,8 +78,12 @@ it("answers as base and adapter together, not as the base", async () => {
 });
 
 it("refuses a prefix, and says what to do", async () => {
-  await expect(sourceOfMerged(at("base"), at("prefix"))).rejects.toMatchObject({
+  await expect(withMerged("prefix", async () => {})).rejects.toMatchObject({
     code: "EXPORT_UNSUPPORTED",
     message: expect.stringMatching(/learned prefix.*\n\s*hint: export the base model/s) as string,
   });
+});
+
+it("refuses a base that holds a prefix itself, which would be lost", async () => {
+  await expect(withMerged("lora", async () => {}, true)).rejects.toMatchObject({ code: "EXPORT_UNSUPPORTED" });
 });

@@ -81,7 +81,7 @@ export const nothingHeldOut = ({ valid, validShare }: Pick<TextDataSettings, "va
   valid.length > 0
     ? `no row came from the validation files (${valid.join(", ")}): this run has no validation loss`
     : validShare > 0
-      ? `no text fell into the held-out share of ${100 * validShare} %: this run has no validation loss; name files with --data.valid, or raise --data.validShare`
+      ? `no text fell into the held-out share (data.validShare ${validShare}): this run has no validation loss; name files with --data.valid, or raise --data.validShare`
       : "nothing is held out (data.validShare 0): this run has no validation loss";
 
 /** One pass over the texts of a part. */

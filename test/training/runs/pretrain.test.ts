@@ -131,6 +131,7 @@ it("prints the plan of a dry run and writes nothing", async () => {
     expect(text).toContain(part);
   }
   expect(text).toMatch(/model.keyValueHeads +2 +every head/);
+  expect(text).toMatch(/training.warmupSteps +7 +all steps but one/);
   await expect(readdir(join(tiny.folder, "dry"))).rejects.toThrow();
 });
 
