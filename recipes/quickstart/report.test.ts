@@ -23,14 +23,17 @@ const page = reportPage(both("Report", "报告"), [
         rows: [
           ["model", figure],
           [both("none", "无"), undefined],
-          [1, { share: 0.25, label: "25 %" }],
+          [59902, { share: 0.25, label: "25 %" }],
         ],
+        wordsFrom: 1,
       },
     ],
   },
   {
     title: both("Curves", "曲线"),
-    curves: [{ title: both("loss", "损失"), x: [1, 2], series: [{ label: "</script>", values: [2, null] }] }],
+    curves: [
+      { title: both("loss", "损失"), y: "nats 纳特", x: [1, 2], series: [{ label: "</script>", values: [2, null] }] },
+    ],
   },
   { title: both("Chats", "对话"), samples: [{ question: "写<诗>", answer: "白日依山尽\n黄河入海流" }] },
 ]);
@@ -43,9 +46,14 @@ it("shows every text in both languages, of which one is seen", () => {
 });
 
 it("writes figures with their interval, bars, and dashes for what was not measured", () => {
-  expect(page).toContain('<td>50.0 % <span class="soft">40.0 % – 62.5 %</span></td>');
-  expect(page).toContain('<div style="width:25.0%"></div>25 %');
-  expect(page).toContain('<td><span lang="zh">无</span><span lang="en">none</span></td><td>–</td>');
+  expect(page).toContain('<td class="words">50.0 %<br><span class="soft">40.0 – 62.5 %</span></td>');
+  expect(page).toContain('<td>59,902</td><td class="bar"><i style="width:15.0%"></i>25 %</td>');
+  expect(page).toContain('<td><span lang="zh">无</span><span lang="en">none</span></td><td class="words">–</td>');
+});
+
+it("names both axes of a curve and the unit of its values", () => {
+  expect(page).toContain('"y":"nats 纳特"');
+  expect(page).toContain('axes: [axis("step 步"), { ...axis(curve.y)');
 });
 
 it("needs nothing beside it, and text cannot end its scripts", () => {

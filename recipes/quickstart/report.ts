@@ -25,6 +25,8 @@ export type Cell = string | number | Both | Bar | Figure | undefined;
 
 export interface Curve {
   readonly title: Both;
+  /** What the y axis counts, in which unit; shown in both languages. */
+  readonly y: string;
   readonly x: readonly number[];
   readonly series: readonly { readonly label: string; readonly values: readonly (number | null)[] }[];
 }
@@ -38,6 +40,8 @@ export interface Section {
   readonly tables?: readonly {
     readonly head: readonly (string | Both)[];
     readonly rows: readonly (readonly Cell[])[];
+    /** Columns from this one on hold words: they begin at the left. */
+    readonly wordsFrom?: number;
   }[];
   readonly curves?: readonly Curve[];
   readonly samples?: readonly { readonly question: string | Both; readonly answer: string }[];
@@ -51,19 +55,23 @@ const words = (text: string | Both): string =>
     ? escapeHtml(text)
     : `<span lang="zh">${escapeHtml(text.zh)}</span><span lang="en">${escapeHtml(text.en)}</span>`;
 
-const colours = ["#1f6f8b", "#d1495b", "#4f9d69", "#c98a1b", "#5c4d7d"];
+const colours = ["#2f8fb3", "#d1495b", "#4f9d69", "#c98a1b", "#5c4d7d"];
 
 const style = `
-  body { font: 16px/1.6 system-ui, "Noto Sans CJK SC", "PingFang SC", sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
-  h1 { font-size: 1.6rem } h2 { font-size: 1.15rem; margin-top: 2.4rem; border-bottom: 1px solid #ddd }
+  :root { color-scheme: light dark; --ink: #222; --soft: #666; --line: #ddd; --code: #f6f6f4; --paper: #fff; --bar: #1f6f8b }
+  @media (prefers-color-scheme: dark) { :root { --ink: #e4e4e0; --soft: #a3a39c; --line: #3a3d42; --code: #22252a; --paper: #15171a; --bar: #4a9fbd } }
+  body { font: 16px/1.6 system-ui, "Noto Sans CJK SC", "PingFang SC", sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: var(--ink); background: var(--paper) }
+  h1 { font-size: 1.6rem } h2 { font-size: 1.15rem; margin-top: 2.4rem; border-bottom: 1px solid var(--line) }
   body.zh [lang=en], body.en [lang=zh] { display: none } button { font: inherit; float: right; margin-left: 1rem }
-  .wide { overflow-x: auto } table { border-collapse: collapse; width: 100%; margin: .6rem 0 }
-  td, th { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid #eee; font-variant-numeric: tabular-nums }
-  td:first-child, th:first-child { text-align: left } .soft { color: #777; font-size: .85em; white-space: nowrap }
-  td.bar { width: 45% } .bar div { background: #1f6f8b; height: .8rem; border-radius: 2px } .bar { text-align: left }
-  pre { background: #f6f6f4; padding: .5rem .8rem; overflow-x: auto; font-size: .85rem }
-  .question { color: #666; margin: .8rem 0 0 } .answer { white-space: pre-wrap; font-size: 1.1rem; margin: 0 }
-  .curves { display: flex; flex-wrap: wrap; gap: 1rem }
+  .wide { overflow-x: auto } table { border-collapse: collapse; width: 100%; margin: .6rem 0 1.2rem }
+  td, th { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums }
+  td:first-child, th:first-child { text-align: left; min-width: 5.5rem } .words { text-align: left; min-width: 7rem }
+  .soft { color: var(--soft); font-size: .85em; white-space: nowrap }
+  td.bar { width: 50%; min-width: 11rem; text-align: left; white-space: nowrap }
+  .bar i { display: inline-block; background: var(--bar); height: .8rem; border-radius: 2px; margin-right: .5rem }
+  pre { background: var(--code); padding: .5rem .8rem; font-size: .85rem; white-space: pre-wrap; overflow-wrap: anywhere }
+  .question { color: var(--soft); margin: .8rem 0 0 } .answer { white-space: pre-wrap; font-size: 1.1rem; margin: 0 }
+  .curves { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1rem } .curves > div { min-width: 0 }
 `;
 
 /** The whole page. */
@@ -82,11 +90,17 @@ export function reportPage(title: Both, sections: readonly Section[]): string {
 ${sections.map((section) => sectionHtml(section, curves)).join("\n")}
 <script>${library}</script>
 <script>
+if (!navigator.language.startsWith("zh")) document.body.className = "en";
 const colours = ${JSON.stringify(colours)};
-${data}.forEach((curve, i) => {
+const ink = getComputedStyle(document.body);
+const axis = (label) => ({ label, labelSize: 22, stroke: ink.color, grid: { stroke: ink.getPropertyValue("--line"), width: 1 }, ticks: { show: false } });
+const width = () => Math.floor(document.querySelector(".curves > div").clientWidth);
+const drawn = ${data}.map((curve, i) => {
   const series = [{ label: "step 步" }, ...curve.series.map((each, j) => ({ label: each.label, stroke: colours[j % colours.length], width: 1.5, spanGaps: true, points: { show: false } }))];
-  new uPlot({ width: 470, height: 280, scales: { x: { time: false } }, series }, [curve.x, ...curve.series.map((each) => each.values)], document.getElementById("curve" + i));
+  const settings = { width: width(), height: 300, scales: { x: { time: false } }, axes: [axis("step 步"), { ...axis(curve.y), size: 58 }], series };
+  return new uPlot(settings, [curve.x, ...curve.series.map((each) => each.values)], document.getElementById("curve" + i));
 });
+addEventListener("resize", () => drawn.forEach((curve) => curve.setSize({ width: width(), height: 300 })));
 </script></body></html>
 `;
 }
@@ -96,7 +110,7 @@ function sectionHtml({ title, text, commands, tables, curves, samples }: Section
     `<h2>${words(title)}</h2>`,
     ...(text ?? []).map((paragraph) => `<p>${words(paragraph)}</p>`),
     ...(commands === undefined ? [] : [`<pre>${commands.map((line) => `$ ${escapeHtml(line)}`).join("\n")}</pre>`]),
-    ...(tables ?? []).map(({ head, rows }) => table(head, rows)),
+    ...(tables ?? []).map(table),
     ...(curves === undefined
       ? []
       : [
@@ -108,20 +122,23 @@ function sectionHtml({ title, text, commands, tables, curves, samples }: Section
   ].join("\n");
 }
 
-const table = (head: readonly (string | Both)[], rows: readonly (readonly Cell[])[]): string =>
-  `<div class="wide"><table><tr>${head.map((cell) => `<th>${words(cell)}</th>`).join("")}</tr>${rows
-    .map((row) => `<tr>${row.map(cellHtml).join("")}</tr>`)
-    .join("")}</table></div>`;
+function table({ head, rows, wordsFrom = Number.POSITIVE_INFINITY }: NonNullable<Section["tables"]>[number]): string {
+  const kind = (column: number): string => (column < wordsFrom ? "" : ' class="words"');
+  const top = head.map((cell, column) => `<th${kind(column)}>${words(cell)}</th>`).join("");
+  const body = rows.map((row) => `<tr>${row.map((cell, column) => cellHtml(cell, kind(column))).join("")}</tr>`);
+  return `<div class="wide"><table><tr>${top}</tr>${body.join("")}</table></div>`;
+}
 
-function cellHtml(cell: Cell): string {
-  if (cell === undefined) return "<td>–</td>";
-  if (typeof cell === "number") return `<td>${cell}</td>`;
-  if (typeof cell === "string" || "zh" in cell) return `<td>${words(cell)}</td>`;
+function cellHtml(cell: Cell, kind: string): string {
+  if (cell === undefined) return `<td${kind}>–</td>`;
+  if (typeof cell === "number") return `<td${kind}>${cell.toLocaleString("en")}</td>`;
+  if (typeof cell === "string" || "zh" in cell) return `<td${kind}>${words(cell)}</td>`;
   if ("share" in cell) {
-    const width = (100 * Math.min(1, Math.max(0, cell.share))).toFixed(1);
-    return `<td class="bar"><div style="width:${width}%"></div>${words(cell.label)}</td>`;
+    // The longest bar leaves room for what stands beside it.
+    const width = (60 * Math.min(1, Math.max(0, cell.share))).toFixed(1);
+    return `<td class="bar"><i style="width:${width}%"></i>${words(cell.label)}</td>`;
   }
-  return `<td>${shown(cell.value, cell.unit)} <span class="soft">${shown(cell.low, cell.unit)} – ${shown(cell.high, cell.unit)}</span></td>`;
+  return `<td${kind}>${shown(cell.value, cell.unit)}<br><span class="soft">${shown(cell.low, cell.unit).replace(" %", "")} – ${shown(cell.high, cell.unit)}</span></td>`;
 }
 
 /** A value as it is written everywhere: a share as per cent. */

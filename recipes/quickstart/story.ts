@@ -6,7 +6,7 @@ import type { RunSummary, TokenizerReport } from "../../src/training/index.ts";
 import { type RunCurve, smoothed } from "./curves.ts";
 import type { PoemData } from "./poem-data.ts";
 import { type Both, both, type Cell, type Section } from "./report.ts";
-import { figureNames, type Scored } from "./scores.ts";
+import { figureNames, type Scored, shortly } from "./scores.ts";
 import type { Chat } from "./talk.ts";
 
 /** A fine-tuned model. */
@@ -39,6 +39,7 @@ export interface Story {
 
 /** Sections of the report, in the order of the story. */
 export const storySections = (story: Story): Section[] => [
+  overview(story),
   figures(story),
   dataFunnel(story.data),
   tokenizer(story.tokenizer),
@@ -52,34 +53,73 @@ export const storySections = (story: Story): Section[] => [
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
+const change = (a: number, b: number): string => `${b < a ? "" : "+"}${(100 * (b / a - 1)).toFixed(1)} %`;
+
+/** What was done and what came out, for readers who stop here. */
+function overview({ data, parameters, pretrained, trigram, tuned, quantized, totalSeconds }: Story): Section {
+  const poems = data.steps.at(-1)!.report.recordsOut.toLocaleString("en");
+  const [millions, minutes] = [(parameters / 1e6).toFixed(2), (totalSeconds / 60).toFixed(1)];
+  const [bits, other, form] = [
+    shortly(pretrained, "bits"),
+    shortly(trigram, "bits"),
+    shortly(tuned[0]!.scored, "form"),
+  ];
+  const rise = change(quantized.before.perplexity, quantized.after.perplexity);
+  return {
+    title: both("In short", "概要"),
+    text: [
+      both(
+        `${poems} classical poems became a GLM of ${millions} M parameters that chats about them, in ${minutes} minutes. ` +
+          `Pre-trained, it needs ${bits} bits for a character of poems it never saw (a trigram: ${other}). ` +
+          `After fine-tuning, ${form} of the poems asked for keep the lines and lengths of their form. In 4 bits its perplexity changes by ${rise}.`,
+        `${poems} 首古诗，${minutes} 分钟，得到一个 ${millions} M 参数、能谈诗的 GLM。` +
+          `预训练后，未见过的诗每字需 ${bits} 比特（三元统计 ${other}）。微调后，按要求写的诗有 ${form} 句数、字数合体裁。四比特量化后困惑度变化 ${rise}。`,
+      ),
+    ],
+  };
+}
+
 /** Every stage in the same figures; the untrained model and the trigram are what to compare with. */
 function figures({ trigram, pretrained, tuned, tokenizer }: Story): Section {
-  const names = ["bits", "nextLine", "form", "rhyme", "tones", "length", "dynasty", "author"] as const;
-  const row = (label: string | Both, { figures }: Scored): Cell[] => [
-    label,
-    ...names.map((name) => figures.get(figureNames[name])),
-  ];
+  const reading = ["bits", "nextLine"] as const;
+  const writing = ["form", "rhyme", "tones", "length", "dynasty", "author"] as const;
+  const cells = (names: readonly (keyof typeof figureNames)[], { figures }: Scored): Cell[] =>
+    names.map((name) => figures.get(figureNames[name]));
   const last = tuned[0]!.scored.figures;
-  const reference = (name: (typeof names)[number]): Cell => {
+  const reference = (name: (typeof writing)[number]): Cell => {
     const value = last.get(figureNames[name])?.reference;
     return value === undefined ? undefined : percent(value);
   };
   const chance = percent(last.get(figureNames.nextLine)!.chance!);
   const guessing = Math.log2(tokenizer.vocabularySize) / tokenizer.charactersPerToken;
+  const models: [string | Both, Scored][] = [
+    [both("pre-trained", "预训练"), pretrained],
+    ...tuned.map(({ label, scored }): [string, Scored] => [label, scored]),
+  ];
   return {
     title: both("Figures", "成绩"),
     text: [
       both(
-        "On poems of the test split, which nothing was learned from; 95 % intervals by bootstrap over poems.",
-        "在测试集的诗上测得，训练没有用过它们；95% 区间由按诗自助抽样得到。",
+        "On poems of the test split, which nothing was learned from; small print: 95 % intervals by bootstrap over items. An interval without width means that all items came out alike.",
+        "在测试集的诗上测得，训练没有用过它们；小字为按题自助抽样的 95% 区间，区间无宽度表示各题结果相同。",
+      ),
+      both(
+        "First what the model expects of poems (fewer bits are better), then what it answers to instructions. Rhyme and tones are judged only where the form is right, hence a dash where no poem kept it.",
+        "先看模型对诗的预测（比特越少越好），再看它对指令的回答。押韵与平仄只计体裁正确的诗，一首也没有时记作“–”。",
       ),
     ],
     tables: [
       {
+        head: ["", both("bits a character", "每字比特"), both("next line of four", "四选一接句")],
+        rows: [
+          [both("every token alike", "各词元等概率"), guessing.toFixed(3), chance],
+          [both("modified Kneser–Ney trigram", "三元统计（Kneser–Ney）"), ...cells(reading, trigram)],
+          ...models.map(([label, scored]) => [label, ...cells(reading, scored)]),
+        ],
+      },
+      {
         head: [
           "",
-          both("bits a character", "每字比特"),
-          both("next line of four", "四选一接句"),
           both("form kept", "合体裁"),
           both("rhymes", "押韵"),
           both("tones kept", "合平仄"),
@@ -88,16 +128,22 @@ function figures({ trigram, pretrained, tuned, tokenizer }: Story): Section {
           both("author named", "说对作者"),
         ],
         rows: [
-          [both("every token alike", "各词元等概率"), guessing.toFixed(3), chance],
-          row(both("modified Kneser–Ney trigram", "三元统计（Kneser–Ney）"), trigram),
-          row(both("pre-trained", "预训练"), pretrained),
-          ...tuned.map(({ label, scored }) => row(label, scored)),
-          [both("the poets; always the commonest name", "诗人原作；总答最常见者"), ...names.map(reference)],
+          ...models.map(([label, scored]) => [label, ...cells(writing, scored)]),
+          [both("the poets; always the commonest name", "诗人原作；总答最常见者"), ...writing.map(reference)],
         ],
       },
     ],
   };
 }
+
+/** What the pipeline says of poems, which it says in English. */
+const inChinese = (said: string): string =>
+  said
+    .replaceAll("near duplicate of an evaluation record", "与留出诗近似")
+    .replaceAll("near duplicate", "近似重复")
+    .replaceAll("exact duplicate", "完全重复")
+    .replaceAll("shares a run of 13 with an evaluation record", "与留出诗有 13 字相同")
+    .replaceAll(/ % like /g, " % 近似于 ");
 
 /** From what was collected to what is learned. */
 function dataFunnel({ steps }: PoemData): Section {
@@ -120,7 +166,7 @@ function dataFunnel({ steps }: PoemData): Section {
     commands: steps.map(({ command }) => command),
     tables: [
       {
-        head: ["", both("poems", "首"), ""],
+        head: ["", both("poems", "诗（首）"), ""],
         rows: [
           bar(both("collected", "收集"), all),
           bar(both("regulated verse", "近体诗"), made.regulated!),
@@ -140,18 +186,19 @@ function dataFunnel({ steps }: PoemData): Section {
           both("removed or changed", "删除或改动"),
           both("example", "例"),
         ],
+        wordsFrom: 4,
         rows: steps.map(({ name, report: { recordsIn, recordsOut, seconds, removed, changed } }) => {
           const reasons = [...Object.entries(removed), ...Object.entries(changed)];
+          const counted = reasons.map(([reason, { count }]) => `${count} ${reason}`).join(", ") || "0";
           const [example] = reasons.flatMap(([, { examples }]) => examples);
+          const note = example?.note === undefined ? "" : ` [${example.note}]`;
           return [
             name,
             recordsIn,
             recordsOut,
             seconds.toFixed(1),
-            reasons.map(([reason, { count }]) => `${count} ${reason}`).join(", ") || "0",
-            example === undefined
-              ? undefined
-              : `${example.text}${example.note === undefined ? "" : ` [${example.note}]`}`,
+            both(counted, inChinese(counted)),
+            example === undefined ? undefined : both(`${example.text}${note}`, `${example.text}${inChinese(note)}`),
           ];
         }),
       },
@@ -193,21 +240,25 @@ function curves({ pretraining, tuned }: Story): Section {
     curves: [
       {
         title: both("pre-training: loss", "预训练损失"),
+        y: "nats a token 纳特/词元",
         x: steps,
         series: [{ label: "loss 损失", values: smoothed(losses, 10) }],
       },
       {
         title: both("pre-training: learning rate", "预训练学习率"),
+        y: "learning rate 学习率",
         x: steps,
         series: [{ label: "rate 学习率", values: learningRates }],
       },
       {
         title: both("fine-tuning: loss", "微调损失"),
+        y: "nats a token 纳特/词元",
         x: first.steps,
         series: tuned.map(({ label, curve }) => ({ label, values: smoothed(curve.losses, 10) })),
       },
       {
         title: both("fine-tuning: learning rate", "微调学习率"),
+        y: "learning rate 学习率",
         x: first.steps,
         series: tuned.map(({ label, curve }) => ({ label, values: curve.learningRates })),
       },
@@ -248,7 +299,6 @@ const tuning = (tuned: readonly Tuned[]): Section => ({
 
 function compression({ quantized, megabytes, answersEqual }: Story): Section {
   const { before, after, linearBytes } = quantized;
-  const change = (a: number, b: number): string => `${b < a ? "" : "+"}${(100 * (b / a - 1)).toFixed(1)} %`;
   return {
     title: both("Compression and export", "压缩与导出"),
     text: [
