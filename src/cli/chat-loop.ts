@@ -24,6 +24,9 @@ const help = `  /help          this list
   Ctrl-C         stop the answer being written
 `;
 
+/** Why an answer is not complete. */
+const endings = { length: "--max-tokens", context: "the context is full", aborted: "stopped" } as const;
+
 /** Runs until the input ends or the user leaves. */
 export async function runChatLoop(options: ChatLoopOptions): Promise<void> {
   const { session, input, output, isTerminal, onInterrupt } = options;
@@ -59,7 +62,7 @@ export async function runChatLoop(options: ChatLoopOptions): Promise<void> {
           continue;
         }
         const { tokens, ended } = value;
-        say(ended === "stop" ? "\n" : dim(ended === "aborted" ? " … (stopped)\n" : " … (--max-tokens)\n"));
+        say(ended === "stop" ? "\n" : dim(` … (${endings[ended]})\n`));
         const rate = tokens / ((performance.now() - started) / 1000);
         if (isTerminal) say(dim(`[${tokens} tokens, ${rate.toFixed(1)} tokens/s]\n`));
         return;

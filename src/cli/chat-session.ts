@@ -24,7 +24,8 @@ export interface AskOptions {
 
 export interface AnswerSummary {
   readonly tokens: number;
-  readonly ended: "stop" | "length" | "aborted";
+  /** `length`: as many tokens as were allowed; `context`: the context has no room for more. */
+  readonly ended: "stop" | "length" | "context" | "aborted";
 }
 
 export interface ChatSessionOptions {
@@ -82,7 +83,8 @@ export function createChatSession(model: Model, options: ChatSessionOptions = {}
         const seed = Number(generation.seed ?? 0) + asked++;
         for await (const part of streamReply(model, prompt(onForget), { ...generation, seed, signal })) {
           tokens++;
-          if (part.finish !== undefined) ended = part.finish;
+          if (part.finish === "length") ended = tokens === generation.maxNewTokens ? "length" : "context";
+          else if (part.finish !== undefined) ended = part.finish;
           events.push(...part.events);
           yield* part.events;
         }

@@ -14,7 +14,7 @@ interface ChatCommandOptions extends ModelOptions, SamplingOptions {
 
 const examples = `
 Examples:
-  congling chat runs/quickstart/sft
+  congling chat runs/quickstart/model
   congling chat models/chatglm3-6b --dtype int4 --system "你是一位诗人。"
   congling chat runs/base --adapter runs/lora --temperature 0
   echo "写一首五言绝句" | congling chat runs/sft --seed 7

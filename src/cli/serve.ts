@@ -22,7 +22,7 @@ http://HOST:PORT/v1. Requests are answered one after the other; a client that le
 Keys can also come from the environment variable CONGLING_API_KEY (several, separated by commas).
 
 Examples:
-  congling serve runs/quickstart/sft
+  congling serve runs/quickstart/model
   congling serve models/glm-4-9b-chat --dtype int4 --port 9000 --name glm-4
   congling serve runs/sft --host 0.0.0.0 --api-key "$(openssl rand -hex 16)"
   curl http://127.0.0.1:8000/v1/chat/completions -H 'content-type: application/json' \\

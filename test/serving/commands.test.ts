@@ -15,6 +15,7 @@ beforeAll(async () => {
   model = join(folder, "tiny");
   await writeTinyModel(model);
   await writeTinyModel(join(folder, "plain"), { chats: false });
+  await writeTinyModel(join(folder, "short"), { contextLength: 24 });
 });
 afterAll(() => {
   for (const child of children) child.kill("SIGKILL");
@@ -122,6 +123,12 @@ describe("chat", () => {
     expect(records(readFileSync(saved, "utf8"))[0]).toMatchObject({
       messages: [{ role: "system", content: "你是诗人" }, {}, {}],
     });
+  });
+
+  test("an answer cut short says by what", () => {
+    expect(say(["你好"]).stdout).toContain("… (--max-tokens)");
+    const short = congling(["chat", join(folder, "short"), "--temperature", "0"], "你好\n");
+    expect(short.stdout).toContain("… (the context is full)");
   });
 
   test("a model without a template says so before it asks", () => {
