@@ -25,8 +25,10 @@ for (const [turn, content] of questions.entries()) {
   let answer = "";
   const settings = { maxNewTokens: 96, temperature: 0.7, topP: 0.9, seed: turn };
   for await (const { text } of model.stream({ messages, ...settings })) {
-    process.stdout.write(text);
-    answer += text;
+    // GLM begins an answer with a line break, which its template writes by itself when the answer is sent again.
+    const piece = answer === "" ? text.trimStart() : text;
+    process.stdout.write(piece);
+    answer += piece;
   }
   process.stdout.write("\n");
   messages.push({ role: "assistant", content: answer });
