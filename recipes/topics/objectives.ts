@@ -132,7 +132,7 @@ await runTopic("objectives", 800, async (options) => {
     "三种自监督目标",
     [
       {
-        title: "各自的训练损失（不可互比）",
+        title: "各自的训练损失（纳特，不可互比）",
         lines: results.map(({ name, losses }) => ({ label: name, points: smooth(losses, width) })),
         xLabel: "步",
       },
