@@ -68,6 +68,7 @@ describe("choices", () => {
     expect(reportTable(result)).toContain("does not differ from guessing (33.3 %)");
     const page = reportHtml(result);
     expect(page).toContain("与乱猜（33.3 %）没有差别");
+    expect(page).toContain("虚线：乱猜。点线：人写的原文。");
     expect(page).toContain("&#60;guessing&#62;");
     expect(page).not.toMatch(/<guessing>|src=|href=|@import|url\(/);
   });

@@ -15,7 +15,8 @@ const style = `
 body { font: 15px/1.55 system-ui, "PingFang SC", "Noto Sans CJK SC", sans-serif; color: var(--ink); background: var(--paper); max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .3rem; } .soft { color: var(--soft); }
 table { border-collapse: collapse; width: 100%; margin: .6rem 0; } th, td { text-align: left; padding: .35rem .6rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: middle; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; } svg { display: block; width: 100%; height: 26px; min-width: 12rem; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; } svg { display: block; width: 100%; height: 26px; min-width: 12rem; } td:first-child { min-width: 7rem; }
+@media (max-width: 40rem) { tr { display: flex; flex-wrap: wrap; border-bottom: 1px solid var(--line); } td { border: 0; } td:first-child { flex: 1; } td:has(svg) { flex: 1 0 100%; } }
 .chance { color: #a15c00; } pre { white-space: pre-wrap; margin: .2rem 0 .8rem; padding: .5rem .8rem; border-left: 3px solid var(--line); font: inherit; }
 body.zh [lang=en], body.en [lang=zh] { display: none; } button { font: inherit; float: right; }`;
 
@@ -28,7 +29,10 @@ export function reportHtml(evaluation: Evaluation): string {
 <h1>${both("Evaluation", "评测报告")}</h1>
 <p class="soft">${escaped(name)} · ${escaped(family)} · ${escaped(dtype)} · ${both(`seed ${seed}`, `种子 ${seed}`)} · ${escaped(date)}</p>
 ${tasks.map(section).join("\n")}
-<p class="soft">${both("Intervals: 95 % by bootstrap over items.", "区间：按题目自助抽样的 95% 区间。")}</p>
+<p class="soft">${both(
+    "Intervals: 95 % by bootstrap over items; the line through a bar. Dashed: guessing. Dotted: texts that people wrote.",
+    "区间：按题目自助抽样的 95% 区间，即条形上的横线。虚线：乱猜。点线：人写的原文。",
+  )}</p>
 </body></html>
 `;
 }
@@ -65,7 +69,7 @@ function bar({ value, low, high, chance, reference, unit }: Figure): string {
   return `<svg viewBox="0 0 400 26" preserveAspectRatio="none" role="img" aria-label="${shown(value, unit)}">
 <rect x="2" y="7" width="396" height="12" fill="var(--line)"/><rect x="2" y="7" width="${(396 * value).toFixed(1)}" height="12" fill="var(--bar)"/>
 <line x1="${x(low)}" x2="${x(high)}" y1="13" y2="13" stroke="var(--ink)" stroke-width="2"/>
-${chance === undefined ? "" : mark(chance, "4 3", "chance")}${reference === undefined ? "" : mark(reference, "1 3", "people")}</svg>`;
+${chance === undefined ? "" : mark(chance, "4 3", "chance 乱猜")}${reference === undefined ? "" : mark(reference, "1 3", "people 人写的")}</svg>`;
 }
 
 const chanceLine = ({ title, titleZh, value, chance, unit }: Figure): string =>
