@@ -73,7 +73,7 @@ export function findNodeLlamaCpp(folder?: string): string {
       "VERIFIER_MISSING",
       `a GGUF file is verified by llama.cpp, and node-llama-cpp is not installed${folder === undefined ? "" : ` in ${folder}`}`,
       { folder, cause: error },
-      "npm install node-llama-cpp (with --omit=optional and the package of your platform it is 85 MB), or pass verify: false",
+      "npm install node-llama-cpp (with --omit=optional and the package of your platform it is 85 MB), or pass verify: false (--no-verify)",
     );
   }
 }

@@ -49,7 +49,7 @@ export async function verifyHf(folder: string, options: VerifyHfOptions = {}): P
       "JUDGE_MISSING",
       `${python} has no torch and transformers to verify ${folder} with`,
       { python, folder },
-      "name a Python that has them, or pass verify: false",
+      "name a Python that has them, or pass verify: false (--no-verify)",
     );
   }
   const checkpoint = await openCheckpoint(folder);
