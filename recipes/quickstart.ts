@@ -7,7 +7,7 @@
  * behind the commands printed below it; the settings of the two trainings are files, quickstart/pretrain.yaml and sft.yaml.
  * The same seed gives the same losses on the same machine.
  */
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { measureFolder, quantizeFolder } from "../src/compression/index.ts";
@@ -18,6 +18,7 @@ import { loadTokenizer } from "../src/tokenizers/index.ts";
 import { nothingSetAside, reportTokenizer, textsOfFiles, trainTokenizer } from "../src/training/index.ts";
 import * as commands from "./quickstart/commands.ts";
 import { readCurve } from "./quickstart/curves.ts";
+import { freshFolder } from "./quickstart/fresh-folder.ts";
 import { instructionTask } from "./quickstart/instruction-task.ts";
 import { writeInstructions } from "./quickstart/instructions.ts";
 import { preparePoems, readPoemsFrom } from "./quickstart/poem-data.ts";
@@ -249,8 +250,7 @@ try {
   // Fewer steps of one are fewer of the other.
   const steps = { pretrain, sft: Math.max(1, Math.round((pretrain * recipe.sft) / recipe.pretrain)) };
   // Each run starts afresh, so that its figures are those of its settings.
-  await rm(values.out, { recursive: true, force: true });
-  await mkdir(values.out, { recursive: true });
+  await freshFolder(values.out);
   await quickstart(steps, seed, values.out);
 } catch (error) {
   const isMistake = CongError.is(error) || (error as NodeJS.ErrnoException).code?.startsWith("ERR_PARSE_ARGS");
