@@ -196,10 +196,12 @@ const advice: Readonly<Record<string, readonly [code: string, hint: string]>> = 
   EROFS: ["PERMISSION_DENIED", "the file system is read-only: write elsewhere"],
   ENOENT: ["PATH_NOT_FOUND", "create the folder first, and check the spelling of the path"],
   ENOTDIR: ["PATH_NOT_FOUND", "a part of the path is a file, not a folder"],
+  EEXIST: ["PATH_NOT_FOUND", "a part of the path is a file, not a folder"],
   EISDIR: ["FILE_WRITE_FAILED", "the path is a folder: give the path of a file"],
 };
 
-function writeError(path: string, error: unknown): CongError {
+/** What a failed write of `path` says to people; a CongError passes through. */
+export function writeError(path: string, error: unknown): CongError {
   if (CongError.is(error)) return error;
   const system = (error as NodeJS.ErrnoException | undefined)?.code ?? "";
   const [code, hint] = Object.hasOwn(advice, system)

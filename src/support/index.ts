@@ -7,6 +7,7 @@ export {
   type StagedFile,
   stageFile,
   syncFolder,
+  writeError,
   writeFileAtomic,
 } from "./files.ts";
 export { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from "./half-precision.ts";

@@ -13,6 +13,7 @@ import { createGunzip } from "node:zlib";
 import { CongError, type Progress, pick, writeFileAtomic } from "../../support/index.ts";
 import { createReport, type StepReport } from "../report.ts";
 import { RecordWriter } from "../steps/record-writer.ts";
+import { checkPaths } from "../steps/run-step.ts";
 import { type CatalogueEntry, catalogue } from "./catalogue.ts";
 import { tarFiles } from "./tar.ts";
 
@@ -33,6 +34,7 @@ export async function fetchDataset(name: string, options: FetchOptions = {}): Pr
   const temporary = await mkdtemp(join(tmpdir(), "congling-fetch-"));
   try {
     const archive = options.archive ?? (await pack(entry, temporary));
+    await checkPaths([archive], []);
     await checkHash(archive, entry);
     const report = createReport(`fetch ${name}`);
     report.bytesIn = (await stat(archive)).size;

@@ -4,7 +4,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { finished } from "node:stream/promises";
 import { createGzip, type Gzip } from "node:zlib";
-import { CongError } from "../../support/index.ts";
+import { writeError } from "../../support/index.ts";
 
 /** A class because it owns an open file until `finish` or `discard`. */
 export class RecordWriter {
@@ -35,7 +35,9 @@ export class RecordWriter {
   }
 
   static async open(path: string): Promise<RecordWriter> {
-    await mkdir(dirname(resolve(path)), { recursive: true });
+    await mkdir(dirname(resolve(path)), { recursive: true }).catch((error: unknown) => {
+      throw writeError(path, error);
+    });
     return new RecordWriter(path);
   }
 
@@ -74,12 +76,6 @@ export class RecordWriter {
   }
 
   #fail(error: unknown): never {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new CongError(
-      "FILE_WRITE_FAILED",
-      `cannot write ${this.#path}: ${reason}`,
-      { path: this.#path },
-      "see the reason above",
-    );
+    throw writeError(this.#path, error);
   }
 }

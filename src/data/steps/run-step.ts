@@ -1,8 +1,8 @@
 /** Runs a step over files: batches through threads, results into parts, parts into the output. See journal.ts for what a kill costs. */
 import { mkdir, realpath, stat } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { physicalCores } from "../../engine/backends/onnxruntime/physical-cores.ts";
-import { CongError, checkInteger, type Progress, writeFileAtomic } from "../../support/index.ts";
+import { CongError, checkInteger, type Progress, writeError, writeFileAtomic } from "../../support/index.ts";
 import { addReport, createReport, type StepReport } from "../report.ts";
 import { type ParseSettings, type ReadOptions, readBatches } from "../sources/index.ts";
 import type { BatchResult } from "./batch-result.ts";
@@ -52,9 +52,18 @@ export interface StepOptions<T extends TaskName> {
  * Returns the report, which it also writes. Outputs appear whole or not at all; run again after an interruption with the same settings
  * and inputs, it goes on after the last finished part.
  *
- * @throws CongError `PATH_NOT_FOUND`, `SAME_FILE`, and what reading and writing files throws
+ * @throws CongError `PATH_NOT_FOUND`, `SAME_FILE`, `NOT_A_FILE`, and what reading and writing files throws
  */
 export async function runStep<T extends TaskName>(options: StepOptions<T>): Promise<StepReport> {
+  try {
+    return await runParts(options);
+  } catch (error) {
+    // What fails in reading is a CongError already, so a bare error of the system comes from writing.
+    throw error instanceof Error && "syscall" in error ? writeError(options.output, error) : error;
+  }
+}
+
+async function runParts<T extends TaskName>(options: StepOptions<T>): Promise<StepReport> {
   const { step, task, settings, inputs, output, sink, progress, partBytes = 1 << 26 } = options;
   const threads = options.threads ?? physicalCores();
   checkInteger("runStep", { threads, partBytes }, { min: 1 });
@@ -147,8 +156,9 @@ async function restoreSink<T extends TaskName>(
 }
 
 /**
- * Checks that every input is a file that no output will replace.
- * @throws CongError `BAD_ARGUMENT` without inputs, `PATH_NOT_FOUND`, `SAME_FILE`
+ * Checks that every input is a file that no output will replace, and that outputs replace ordinary files only: never a folder, nor a
+ * device such as /dev/null.
+ * @throws CongError `BAD_ARGUMENT` without inputs, `PATH_NOT_FOUND`, `SAME_FILE`, `NOT_A_FILE`
  */
 export async function checkPaths(inputs: readonly string[], outputs: readonly string[]): Promise<void> {
   if (inputs.length === 0)
@@ -176,5 +186,15 @@ export async function checkPaths(inputs: readonly string[], outputs: readonly st
         "write to another file",
       );
     }
+  }
+  for (const path of outputs) {
+    const found = await stat(path).catch(() => undefined);
+    if (found === undefined || found.isFile()) continue;
+    throw new CongError(
+      "NOT_A_FILE",
+      `cannot write to ${path}: it is ${found.isDirectory() ? "a folder" : "no ordinary file"}`,
+      { path },
+      `name a file, for example ${found.isDirectory() ? join(path, "clean.jsonl") : "work/clean.jsonl"}`,
+    );
   }
 }

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -96,6 +98,21 @@ describe("resuming", () => {
     await expect(clean({}, { inputs: [{ path: folder }], output: join(folder, "x.jsonl") })).rejects.toMatchObject({
       code: "PATH_NOT_FOUND",
     });
+  });
+
+  test("an output replaces no folder and no device, and a path through a file is refused in words", async () => {
+    const inputs = [{ path: write("plain.jsonl", [{ text: "一" }]) }];
+    await expect(clean({}, { inputs, output: folder })).rejects.toMatchObject({ code: "NOT_A_FILE" });
+    const socket = join(folder, "socket");
+    const server = createServer().listen(socket);
+    await once(server, "listening");
+    await expect(clean({}, { inputs, output: socket })).rejects.toMatchObject({ code: "NOT_A_FILE" });
+    server.close();
+    const through = join(folder, "plain.jsonl", "out");
+    await expect(clean({}, { inputs, output: join(through, "x.jsonl") })).rejects.toMatchObject({
+      code: "PATH_NOT_FOUND",
+    });
+    await expect(split({ inputs, folder: through })).rejects.toMatchObject({ code: "PATH_NOT_FOUND" });
   });
 });
 
