@@ -34,7 +34,8 @@ export function contaminationCommand(): Command {
       "after",
       `
 A training record goes when it shares a run of 13 Han characters or words with an evaluation record (punctuation, spaces
-and case apart), or is a near duplicate of one. The file of records set aside says of which.
+and case apart), or is a near duplicate of one. The file of records set aside says of which. Evaluation files may have any
+columns: of a record in no known format all texts are compared. --format, --columns and --registry are of the training files.
 
 Example:
   $ congling data contamination train.jsonl --against test.jsonl cmmlu.jsonl -o train.clean.jsonl`,

@@ -2,14 +2,15 @@
  * Takes out of training files what evaluation files hold: every record that shares a run of 13 Han characters (or words) with an
  * evaluation record, or is a near duplicate of one.
  */
-import { checkInteger, checkRange } from "../../support/index.ts";
+import { CongError, checkInteger, checkRange } from "../../support/index.ts";
 import { fold } from "../dedupe/fold.ts";
 import { signatureInto, signatureRows } from "../dedupe/minhash.ts";
 import { NearIndex } from "../dedupe/near-index.ts";
 import { shinglesInto } from "../dedupe/shingles.ts";
 import { TextSpool } from "../dedupe/text-spool.ts";
+import { isJsonObject } from "../json.ts";
 import { excerpt, type StepReport } from "../report.ts";
-import { createBatchParser } from "../sources/index.ts";
+import { createBatchParser, detectFormat } from "../sources/index.ts";
 import { type BatchResult, removeRecords } from "../steps/batch-result.ts";
 import { outputPaths } from "../steps/output-paths.ts";
 import {
@@ -37,7 +38,11 @@ interface EvaluationText {
   readonly text: string;
 }
 
-/** Evaluation sets are held in memory; training files stream through. */
+/**
+ * Evaluation sets are held in memory; training files stream through.
+ *
+ * @throws CongError `NO_RECORDS` for evaluation files without a text, and what `runStep` throws
+ */
 export async function contamination(options: ContaminationOptions): Promise<StepReport> {
   const { against, threshold = 0.35, nearMinimum = 100, ...rest } = options;
   checkRange("contamination", { threshold }, { min: 0.1, max: 1 });
@@ -47,7 +52,7 @@ export async function contamination(options: ContaminationOptions): Promise<Step
     [...against, ...rest.inputs].map(({ path }) => path),
     [rest.output, rejected, report],
   );
-  const texts = await readTexts(against);
+  const { texts, figures } = await readTexts(against);
   const runs = createRunTable(texts.map(({ text }) => text));
   const sink = new ContaminationSink(texts, threshold, nearMinimum);
   return runStep({
@@ -57,22 +62,64 @@ export async function contamination(options: ContaminationOptions): Promise<Step
     settings: { nearMinimum, runs },
     identity: [threshold, nearMinimum, texts],
     sink,
+    figures,
   });
 }
 
-async function readTexts(files: readonly InputFile[]): Promise<EvaluationText[]> {
+/** The texts, and what the report says of them: an evaluation set that cannot be read must not look like a clean training set. */
+async function readTexts(files: readonly InputFile[]) {
   const texts: EvaluationText[] = [];
-  for await (const { batch, input } of numberedBatches(files)) {
-    createBatchParser(files[input]!.parse ?? {})(
-      batch,
-      ({ slots, line }) => {
-        const text = slots.map(({ holder, key }) => holder[key] as string).join("\n");
-        texts.push({ place: `${batch.file}:${line}`, text });
-      },
-      () => {},
+  const unread: string[] = [];
+  const without: string[] = [];
+  for (const file of files) {
+    const [textsBefore, unreadBefore] = [texts.length, unread.length];
+    const parse = createBatchParser(file.parse ?? {});
+    for await (const { batch } of numberedBatches([file])) {
+      const add = (line: number, fields: readonly string[]): void =>
+        void texts.push({ place: `${batch.file}:${line}`, text: fields.join("\n") });
+      parse(
+        batch,
+        ({ slots, line }) =>
+          add(
+            line,
+            slots.map(({ holder, key }) => holder[key] as string),
+          ),
+        ({ line, reason, raw }) => {
+          const fields = textFields(raw);
+          if (fields.length > 0) add(line, fields);
+          else unread.push(`${batch.file}:${line} ${reason}`);
+        },
+      );
+    }
+    if (texts.length === textsBefore) without.push(unread[unreadBefore] ?? `${file.path} is empty`);
+  }
+  if (without.length > 0) {
+    throw new CongError(
+      "NO_RECORDS",
+      `contamination: an evaluation file has no text to compare with: ${without.join("; ")}`,
+      { files: files.map(({ path }) => path) },
+      "give records with texts in them, a record a line",
     );
   }
-  return texts;
+  const figures = { "evaluation records": texts.length };
+  return {
+    texts,
+    figures:
+      unread.length === 0
+        ? figures
+        : { ...figures, [`evaluation lines that could not be read, the first ${unread[0]}`]: unread.length },
+  };
+}
+
+/** All texts of a record that fits no format: evaluation sets have columns of their own (`question`, `A`, `B`, `answer`). */
+function textFields(raw: string): string[] {
+  try {
+    const value: unknown = JSON.parse(raw);
+    const isUnknown = isJsonObject(value) && detectFormat(value) === undefined;
+    return isUnknown ? Object.values(value).filter((field) => typeof field === "string") : [];
+  } catch {
+    return [];
+  }
 }
 
 class ContaminationSink implements Sink {

@@ -181,4 +181,20 @@ describe("contamination", () => {
     expect(report.removed["near duplicate of an evaluation record"]!.examples[0]!.note).toContain("test.jsonl:2");
     expect(report.figures["evaluation records found in training"]).toBe(2);
   });
+
+  test("evaluation sets have columns of their own; what cannot be read is counted, and a set without texts is refused", async () => {
+    const question = "下列关于中国古代科举制度的表述中正确的一项是哪一个呢";
+    const path = write("asked.jsonl", [`题目：${question}？选甲`, "与之无关的一句话"]);
+    const output = join(folder, "asked.out.jsonl");
+    const table = join(folder, "exam.csv");
+    writeFileSync(table, `Question,A,B,Answer\n${question},甲,乙,A\n一列\n`);
+    const report = await contamination({ inputs: [{ path }], against: [{ path: table }], output, threads: 1 });
+    expect(kept(output)).toEqual([1]);
+    const unread = `evaluation lines that could not be read, the first ${table}:3 a row of 1 fields where the header has 4`;
+    expect(report.figures).toMatchObject({ "evaluation records": 1, [unread]: 1 });
+    const broken = join(folder, "broken.jsonl");
+    writeFileSync(broken, '{"text": 5}\n');
+    const run = contamination({ inputs: [{ path }], against: [{ path: table }, { path: broken }], output });
+    await expect(run).rejects.toThrow(/no text to compare with: .*broken\.jsonl:1 "text" is a number/);
+  });
 });

@@ -40,6 +40,8 @@ export interface StepOptions<T extends TaskName> {
   readonly sink?: Sink;
   /** What else decides the result (a sink's settings), for resuming. */
   readonly identity?: unknown;
+  /** What was counted before the step began; stands in its report. */
+  readonly figures?: Readonly<Record<string, number>>;
   /** Default: all physical cores. */
   readonly threads?: number;
   /** Input bytes after which a part is finished; default 64 MiB. */
@@ -113,6 +115,7 @@ async function runParts<T extends TaskName>(options: StepOptions<T>): Promise<St
     sink?.dispose();
   }
   const total = journal.total(step);
+  total.figures = { ...options.figures, ...total.figures };
   await journal.assemble(paths.rejected, "rejected.jsonl");
   await writeFileAtomic(paths.report, [new TextEncoder().encode(`${JSON.stringify(total, null, 2)}\n`)]);
   // Last: where the output is, all else is.
