@@ -5,11 +5,13 @@
  * A batch is a few thousand lines of bytes, cut where the content says and not where the disk does: the same files always give the same
  * batches, which is what lets a step resume. Lines are decoded and parsed by whoever gets the batch, so that this happens in threads.
  */
+import { isUtf8 } from "node:buffer";
 import { createReadStream } from "node:fs";
 import { createGunzip } from "node:zlib";
 import { CongError } from "../../support/index.ts";
 import { csvRows } from "./csv.ts";
 import { jsonArrayItems } from "./json-array.ts";
+import { invalidMark, notUtf8 } from "./unreadable.ts";
 
 /** Records of one file. */
 export interface Batch {
@@ -185,10 +187,32 @@ function records(
   return textRecords(path, text, unit);
 }
 
+/**
+ * Text of a stream. What is not UTF-8 becomes `invalidMark`, so that the record it is in can be set aside; a replacement character that
+ * the file itself holds stays one.
+ */
 async function* decoded(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string, void> {
-  const decoder = new TextDecoder("utf-8");
-  for await (const chunk of chunks) yield decoder.decode(chunk, { stream: true });
-  yield decoder.decode();
+  let rest = Buffer.alloc(0);
+  for await (const chunk of chunks) {
+    const bytes = Buffer.concat([rest, chunk]);
+    // The last character may go on in the next chunk: it begins in the last four bytes with one that is no continuation.
+    let end = bytes.length;
+    for (let at = end - 1; at >= Math.max(0, end - 4) && end === bytes.length; at--)
+      if ((bytes[at]! & 0xc0) === 0xc0) end = at;
+      else if (bytes[at]! < 0x80) break;
+    rest = bytes.subarray(end);
+    yield textOf(bytes.subarray(0, end));
+  }
+  if (rest.length > 0) yield textOf(rest);
+}
+
+function textOf(bytes: Buffer): string {
+  const text = bytes.toString("utf8");
+  if (!text.includes("\ufffd") || isUtf8(bytes)) return text;
+  const parts = bytes.toString("latin1").split("\xef\xbf\xbd");
+  return parts
+    .map((part) => Buffer.from(part, "latin1").toString("utf8").replaceAll("\ufffd", invalidMark))
+    .join("\ufffd");
 }
 
 async function* textRecords(path: string, text: AsyncIterable<string>, unit: TextUnit): AsyncGenerator<TextRecord> {
@@ -197,7 +221,7 @@ async function* textRecords(path: string, text: AsyncIterable<string>, unit: Tex
   const record = (value: string): TextRecord => {
     const lead = /^\s*/.exec(value)![0];
     return {
-      json: JSON.stringify({ text: value.trim() }),
+      json: value.includes(invalidMark) ? notUtf8(value.trim()) : JSON.stringify({ text: value.trim() }),
       line: line + countBreaks(lead),
       sourceBytes: Buffer.byteLength(value),
     };

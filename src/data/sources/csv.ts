@@ -6,7 +6,7 @@
  */
 import { CongError } from "../../support/index.ts";
 import { longestLine, type TextRecord, tooLong } from "./batches.ts";
-import { unreadableLine } from "./unreadable.ts";
+import { invalidMark, notUtf8, unreadableLine } from "./unreadable.ts";
 
 /** Rows as JSON records by the names of the first row. Throws CongError `BAD_CSV` where that names a column twice. */
 export async function* csvRows(
@@ -18,6 +18,14 @@ export async function* csvRows(
   for await (const { fields, line, raw, fault } of splitRows(file, text, separator)) {
     if (header === undefined) {
       header = fields.map((name) => name.trim());
+      if (raw.includes(invalidMark)) {
+        throw new CongError(
+          "BAD_CSV",
+          `${file}: the first row is not valid UTF-8: ${excerptOf(raw).replaceAll(invalidMark, "\ufffd")}`,
+          { file },
+          "convert the file, for example: iconv -f GB18030 -t UTF-8",
+        );
+      }
       if (new Set(header).size !== header.length) {
         throw new CongError(
           "BAD_CSV",
@@ -31,9 +39,11 @@ export async function* csvRows(
     } else {
       const names = header;
       const isWhole = fields.length === names.length && fault === undefined;
-      const json = isWhole
-        ? JSON.stringify(Object.fromEntries(fields.map((field, i) => [names[i]!, field])))
-        : unreadableLine(fault ?? `a row of ${fields.length} fields where the header has ${names.length}`, raw);
+      const json = raw.includes(invalidMark)
+        ? notUtf8(raw)
+        : isWhole
+          ? JSON.stringify(Object.fromEntries(fields.map((field, i) => [names[i]!, field])))
+          : unreadableLine(fault ?? `a row of ${fields.length} fields where the header has ${names.length}`, raw);
       yield { json, line, sourceBytes: Buffer.byteLength(raw) + 1 };
     }
   }

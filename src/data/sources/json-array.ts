@@ -1,6 +1,7 @@
 /** The items of one big JSON array, or of JSON lines under the name .json, streamed: only the item being read is in memory. */
 import { CongError } from "../../support/index.ts";
 import { longestLine, type TextRecord, tooLong } from "./batches.ts";
+import { invalidMark, notUtf8 } from "./unreadable.ts";
 
 /**
  * Items are found by counting brackets outside strings and are not parsed here: a broken one is set aside later. A file without an
@@ -23,7 +24,8 @@ export async function* jsonArrayItems(file: string, text: AsyncIterable<string>)
     const raw = pending.slice(start, end);
     start = -1;
     // Line breaks between the tokens of an item mean nothing; inside strings JSON has none.
-    return { json: raw.replace(/[\r\n]+/g, " ").trim(), line: itemLine, sourceBytes: Buffer.byteLength(raw) + 1 };
+    const json = raw.includes(invalidMark) ? notUtf8(raw) : raw.replace(/[\r\n]+/g, " ").trim();
+    return { json, line: itemLine, sourceBytes: Buffer.byteLength(raw) + 1 };
   };
 
   for await (const part of text) {

@@ -51,6 +51,28 @@ describe("lines", () => {
     ]);
   });
 
+  test("what is not UTF-8 is set aside in tables, arrays and paragraphs, too; a replacement character of the file stays", async () => {
+    const bytes = (before: string, after: string) =>
+      Buffer.concat([Buffer.from(before), Buffer.from([0xcb, 0xec]), Buffer.from(after)]);
+    const good = "本来就有的\ufffd";
+    const contents: [name: string, content: Buffer, options: ReadOptions][] = [
+      ["u.csv", bytes(`text\n${good}\n坏`, "坏\n末\n"), {}],
+      ["u.json", bytes(`[{"text":"${good}"},\n{"text":"坏`, '坏"},\n{"text":"末"}]'), {}],
+      ["u.txt", bytes(`${good}\n\n坏`, "坏\n\n末\n"), { textUnit: "paragraph" }],
+    ];
+    for (const [name, content, options] of contents) {
+      const { records, bad } = await read(file(name, content), options);
+      expect(records.map(({ value }) => value)).toEqual([{ text: good }, { text: "末" }]);
+      expect(bad.map(({ reason }) => reason)).toEqual(["not valid UTF-8"]);
+    }
+    // Characters that the chunks of a file cut in two are none of it.
+    const long = "字".repeat(200_000);
+    expect((await read(file("long.csv", `x,text\n1,${long}\n`))).records[0]!.value).toEqual({ x: "1", text: long });
+    await expect(read(file("gb.csv", bytes("text,", "\n一,二\n")))).rejects.toThrow(
+      /first row is not valid UTF-8.*\n.*iconv/,
+    );
+  });
+
   test("batches end at the same lines however the bytes arrive, packed or not", async () => {
     const text = Array.from({ length: 5000 }, (_, i) => JSON.stringify({ text: `${"字".repeat(i % 97)}${i}` })).join(
       "\n",

@@ -8,6 +8,13 @@ export interface UnreadableRow {
 /** No JSON begins with it. */
 const mark = "\u0001";
 
+/** Stands for bytes that are not UTF-8 until their record is set aside: half a surrogate pair, which no file in UTF-8 can hold. */
+export const invalidMark = "\udfff";
+
+/** A row with such bytes. */
+export const notUtf8 = (raw: string): string =>
+  unreadableLine("not valid UTF-8", raw.replaceAll(invalidMark, "\ufffd"));
+
 /** One line that stands for the row. */
 export const unreadableLine = (reason: string, raw: string): string => mark + JSON.stringify([reason, raw]);
 
