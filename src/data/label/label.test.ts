@@ -72,6 +72,13 @@ test.each([
   [{ labels: ["a"], labellers: [] }, /two names or more/],
   [{ labels: ["a", "b"], labellers: [{ name: "x", rules: [{ label: "c", pattern: "x" }] }] }, /label "c"/],
   [{ labels: ["a", "b"], labellers: [{ name: "x", rules: [{ label: "a", pattern: "(" }] }] }, /labeller "x"/],
+  [{ labels: ["a", "b"], labellers: [{ name: "x", rules: [null] }] }, /rule 1 of "x" has no label and pattern/],
+  [
+    { labels: ["a", "b"], labellers: [{ name: "x", rules: [{ label: "a" }] }] },
+    /rule 1 of "x" has no label and pattern/,
+  ],
+  [{ labels: ["a", "b"], labellers: [{ name: "x", lexicon: null }] }, /lexicon of "x" is null/],
+  [{ labels: ["a", "b"], labellers: [{ name: "x", lexicon: { a: "好" } }] }, /words of "a" are text, wanted a list/],
 ])("a wrong schema is refused: %j", (schema, reason) => {
   expect(() => readSchema(schema)).toThrow(reason);
 });

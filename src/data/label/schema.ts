@@ -49,8 +49,11 @@ export function createLabeller(spec: LabellerSpec, labels: readonly string[]): L
 
 function ruleLabeller({ name, rules = [] }: LabellerSpec, labels: readonly string[]): Labeller {
   if (!Array.isArray(rules)) throw bad(`rules of "${name}" are not a list`);
-  const compiled = rules.map(({ label, pattern }) => {
-    if (!labels.includes(label)) throw unknownName("label", String(label), labels);
+  const compiled = rules.map((rule: unknown, i) => {
+    const { label, pattern } = isJsonObject(rule) ? rule : {};
+    if (typeof label !== "string" || typeof pattern !== "string")
+      throw bad(`rule ${i + 1} of "${name}" has no label and pattern`);
+    if (!labels.includes(label)) throw unknownName("label", label, labels);
     try {
       return { label, pattern: new RegExp(pattern, "u") };
     } catch (error) {
@@ -61,9 +64,12 @@ function ruleLabeller({ name, rules = [] }: LabellerSpec, labels: readonly strin
 }
 
 function lexiconLabeller({ name, lexicon = {} }: LabellerSpec, labels: readonly string[]): Labeller {
+  if (!isJsonObject(lexicon)) throw bad(`the lexicon of "${name}" is ${kindOf(lexicon)}, wanted words by label`);
   const weights = new Map<string, { label: string; weight: number }[]>();
   for (const [label, words] of Object.entries(lexicon)) {
     if (!labels.includes(label)) throw unknownName("label", label, labels);
+    if (!Array.isArray(words) && !isJsonObject(words))
+      throw bad(`labeller "${name}": the words of "${label}" are ${kindOf(words)}, wanted a list`);
     const pairs: [string, unknown][] = Array.isArray(words)
       ? words.map((word) => [String(word), 1])
       : Object.entries(words);
