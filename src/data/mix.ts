@@ -46,7 +46,13 @@ export function mixCounts(
     const sum = open.reduce((all, i) => all + wishes[i]!, 0);
     const full = open.filter((i) => (left * wishes[i]!) / sum > maximumEpochs * sizes[i]!);
     if (full.length === 0) {
-      for (const i of open) counts[i] = Math.round((left * wishes[i]!) / sum);
+      // Running sums are rounded, so that the counts add up to what was asked for.
+      let given = 0;
+      for (const i of open) {
+        const next = given + (left * wishes[i]!) / sum;
+        counts[i] = Math.round(next) - Math.round(given);
+        given = next;
+      }
       return counts;
     }
     for (const i of full) {

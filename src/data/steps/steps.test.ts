@@ -187,6 +187,7 @@ describe("mix", () => {
   test("counts by temperature, weights and limits, by hand", () => {
     expect(mixCounts([800, 100, 100], 1000, 1)).toEqual([800, 100, 100]);
     expect(mixCounts([900, 100], 1000, 2)).toEqual([750, 250]);
+    expect(mixCounts([3, 3, 3], 10, 1).reduce((sum, count) => sum + count)).toBe(10);
     expect(mixCounts([100, 100], 100, 1, [3, 1])).toEqual([75, 25]);
     // Equal shares would repeat the small set 50 times: it gives 4 passes, the rest comes from the other.
     expect(mixCounts([1000, 10], 1000, 1e9, [1, 1], 4)).toEqual([960, 40]);
