@@ -153,8 +153,11 @@ async function restoreSink<T extends TaskName>(
 ): Promise<void> {
   const files = journal.parts.map(({ name }) => ({ path: `${journal.folder}/${name}.jsonl` }));
   if (files.length === 0) return;
-  // Parts are in our own field names: no mapping, and the format is found again.
-  const call = { task: options.task, settings: options.settings, inputs: files.map(() => ({})) };
+  // Parts are in our own field names: no mapping. The format is found again, unless it was named for all inputs.
+  const formats = new Set(options.inputs.map(({ parse }) => parse?.format));
+  const [format] = formats.size === 1 ? formats : [];
+  const parse = format === undefined ? {} : { format };
+  const call = { task: options.task, settings: options.settings, inputs: files.map(() => parse) };
   for await (const result of runTask(call, numberedBatches(files), threads)) sink.restore(result);
 }
 

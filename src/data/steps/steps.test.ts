@@ -100,6 +100,17 @@ describe("resuming", () => {
     });
   });
 
+  test("dedupe run again compares what was named with --format, not what the fields look like", async () => {
+    const records = Array.from({ length: 40_000 }, (_, i) => ({
+      text: `第 ${i % 50} 号文本，内容各不相同`,
+      messages: [{ role: "user", content: `问题 ${i}` }],
+    }));
+    const inputs = [{ path: write("named.jsonl", records), parse: { format: "text" } }];
+    const options = { inputs, output: join(folder, "named.out.jsonl"), threads: 1, partBytes: 1 << 20 };
+    await expect(dedupe({ ...options, progress: stopAfter(2) })).rejects.toThrow("stopped");
+    expect((await dedupe(options)).recordsOut).toBe(50);
+  });
+
   test("an output replaces no folder and no device, and a path through a file is refused in words", async () => {
     const inputs = [{ path: write("plain.jsonl", [{ text: "一" }]) }];
     await expect(clean({}, { inputs, output: folder })).rejects.toMatchObject({ code: "NOT_A_FILE" });
