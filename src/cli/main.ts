@@ -66,6 +66,12 @@ async function ownVersion(): Promise<string> {
   return "unknown";
 }
 
+// A reader such as `head` has seen enough: that is no error of ours.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0);
+});
+
 const typed = process.argv[2];
 for (const [name, { summary, load }] of Object.entries(verbs)) {
   program.addCommand(name === typed ? await load() : new Command(name).description(summary));

@@ -205,6 +205,14 @@ describe("mistakes", () => {
     expect(result.stderr).not.toContain("    at ");
   });
 
+  test.skipIf(process.platform === "win32")("a reader that has seen enough ends the output without an error", () => {
+    // The reader is gone before Node has started.
+    const script = `"$0" "$1" data augment --help | true; echo "\${PIPESTATUS[0]}"`;
+    const { stdout, stderr } = spawnSync("bash", ["-c", script, process.execPath, program], { encoding: "utf8" });
+    expect(stderr).toBe("");
+    expect(stdout.trim()).toBe("0");
+  });
+
   test("help of every command has an example", () => {
     const help = congling("data", "--help").stdout;
     const names = ["fetch", "clean", "dedupe", "augment", "label", "split", "mix", "contamination", "preview"];
