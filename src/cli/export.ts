@@ -1,5 +1,5 @@
 /** `congling export`: a model for other programs, verified by running them. */
-import { readdir } from "node:fs/promises";
+import { access, readdir } from "node:fs/promises";
 import { Command, Option } from "commander";
 import {
   type ExportSource,
@@ -68,6 +68,7 @@ export function exportCommand(): Command {
 
 async function run(given: string, options: ExportOptions): Promise<void> {
   const type = typeOf(options);
+  await checkNew(options.out);
   const { folder: from, adapter } = await resolveModel(given, options.adapter);
   const checkpoint = await openCheckpoint(from);
   try {
@@ -107,6 +108,16 @@ async function write(
   const words = vocabulary === undefined ? "; made-up vocabulary, because the folder has no tokenizer" : "";
   const size = `${tensors} tensors, ${megabytes(bytes)}`;
   return `${out}: ${architecture}, ${type}, ${size}${other}${words}; ${verdict("llama.cpp", verification)}`;
+}
+
+/** An export is not written over what is there: it may be the very model, or one that somebody serves. */
+async function checkNew(out: string): Promise<void> {
+  const isThere = await access(out).then(
+    () => true,
+    () => false,
+  );
+  if (isThere)
+    throw new CongError("FILE_EXISTS", `${out} is there already`, { out }, "delete it, or give another --out");
 }
 
 const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(2)} MiB`;

@@ -30,6 +30,7 @@ Examples:
   congling generate runs/base --prompt "春眠不觉晓，" --max-tokens 30
   congling generate runs/sft --chat --prompt "写一首五言绝句" --samples 4 --temperature 0.9 --seed 1
   congling generate runs/sft --prompts prompts.jsonl --out answers.jsonl
+  head -n 3 titles.txt | congling generate runs/sft --chat --prompts -
   congling generate runs/base --prompt "白日依山尽，" --json --logprobs 5
 `;
 
@@ -38,7 +39,10 @@ export function generateCommand(): Command {
     .description("continue prompts, or answer them")
     .argument("<dir>", "folder of a model, or of a run: the model or adapter that it made")
     .option("-p, --prompt <text>", "a prompt (may be given several times)", collect)
-    .option("--prompts <file>", "prompts, one a line; or JSONL with prompt, text or messages; .gz too")
+    .option(
+      "--prompts <file>",
+      "prompts, one a line; or JSONL with prompt, text or messages; .gz too; - for standard input",
+    )
     .option("--chat", "put each prompt into the model's chat template, as a user's message")
     .option("--template <name>", templateHelp)
     .option("-n, --samples <n>", "answers for each prompt", wholeNumber(1), 1)
@@ -66,7 +70,12 @@ async function generate(folder: string, options: GenerateOptions): Promise<void>
     try {
       if (isPlain && prompts.length * options.samples === 1) {
         const request = requestOf(model, prompts[0]!, template, options, 0);
-        for await (const { text } of model.stream(request)) process.stdout.write(text);
+        let started = !isAnswer(request);
+        for await (const { text } of model.stream(request)) {
+          const shown = started ? text : text.trimStart();
+          started ||= shown !== "";
+          process.stdout.write(shown);
+        }
         process.stdout.write("\n");
         return;
       }
@@ -105,10 +114,14 @@ async function* answersTo(
 ): AsyncGenerator<PromptAnswer, void, undefined> {
   for (const [index, prompt] of prompts.entries()) {
     for (let first = 0; first < options.samples; first += rowsAtOnce) {
-      const { inputIds, ...settings } = requestOf(model, prompt, template, options, first);
+      const request = requestOf(model, prompt, template, options, first);
+      const { inputIds, ...settings } = request;
       const rows = Math.min(rowsAtOnce, options.samples - first);
       const answers = await model.generate({ ...settings, inputIds: Array.from({ length: rows }, () => inputIds) });
-      for (const [row, answer] of answers.entries()) yield { index, sample: first + row, prompt, answer };
+      for (const [row, answer] of answers.entries()) {
+        const text = isAnswer(request) ? answer.text?.trimStart() : answer.text;
+        yield { index, sample: first + row, prompt, answer: { ...answer, text } };
+      }
     }
   }
 }
@@ -130,6 +143,9 @@ function requestOf(
   }
   return { ...settings, inputIds: tokenizerOf(model).encode(prompt.prompt) };
 }
+
+/** By a chat template, and not the prompt going on: several templates break the line before it, which says nothing. */
+const isAnswer = (request: ReturnType<typeof requestOf>): boolean => "endIds" in request;
 
 /** What a line of output says about an answer. */
 function recordOf(model: Model, { text, finish, ids, logProbabilities }: Answer): object {

@@ -1,6 +1,7 @@
-/** Prompts from files: one a line of text, or JSONL records with `prompt`, `text` or `messages`; `.gz` is read as well. */
+/** Prompts from files: one a line of text, or JSONL records with `prompt`, `text` or `messages`; `.gz` is read as well, `-` is standard input. */
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { CongError } from "../support/index.ts";
 import type { ChatMessage } from "../tokenizers/index.ts";
@@ -13,9 +14,9 @@ export async function readPrompts(path: string): Promise<Prompt[]> {
   const prompts: Prompt[] = [];
   let number = 0;
   try {
-    const file = createReadStream(path);
+    const file: Readable = path === "-" ? process.stdin : createReadStream(path);
     const bytes = path.endsWith(".gz") ? file.pipe(createGunzip()) : file;
-    file.on("error", (error) => bytes.destroy(error));
+    file.on("error", (error: Error) => bytes.destroy(error));
     for await (const line of createInterface({ input: bytes, crlfDelay: Infinity })) {
       number++;
       if (line.trim() !== "") prompts.push(isJson ? recordOf(path, number, line) : { prompt: line });

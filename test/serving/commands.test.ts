@@ -75,6 +75,18 @@ describe("generate", () => {
     expect(congling(args)).toMatchObject({ status: 1, stderr: expect.stringContaining("is there already") });
   });
 
+  test("prompts come from standard input, and an answer begins with a word", () => {
+    const args = ["generate", model, "--chat", "--temperature", "1", "--seed", "3", "--max-tokens", "12"];
+    const lines = Array.from({ length: 8 }, (_, i) => `第${i}句`);
+    const texts = records(congling([...args, "--json", "--prompts", "-"], lines.join("\n")).stdout).map(
+      ({ text }) => text,
+    );
+    expect(texts).toHaveLength(lines.length);
+    expect(texts).toEqual(texts.map((text) => (text as string).trimStart()));
+    // As it streams.
+    expect(congling([...args, "--prompt", lines[0]!]).stdout).toBe(`${texts[0]}\n`);
+  });
+
   test("mistakes are explained", () => {
     const bad = join(folder, "bad.jsonl");
     writeFileSync(bad, '{"prompt": "a"}\n{"promt": "b"}\n');
