@@ -94,7 +94,9 @@ export async function runTraining(parts: RunParts): Promise<RunSummary> {
     });
     const reason = early.signal.aborted ? "stopped early" : result.reason;
     if (reason === "stopped early") say(`no better validation in ${patience}: stopped, the best model is kept`);
-    if (reason !== "interrupted" && patience === 0) await parts.save();
+    // Early stopping has saved the best model, if there was anything to judge by; a run without is kept as it ended.
+    const hasBest = patience > 0 && Number.isFinite(stop.best);
+    if (reason !== "interrupted" && !hasBest) await parts.save();
     const last = result.lastEvaluation?.[decisiveField];
     const summary: RunSummary = {
       reason,
@@ -102,7 +104,7 @@ export async function runTraining(parts: RunParts): Promise<RunSummary> {
       tokens,
       seconds: Number(seconds.toFixed(3)),
       loss: Number.isFinite(lastLoss) ? lastLoss : (result.losses.at(-1)?.[1] ?? null),
-      validLoss: (patience > 0 && Number.isFinite(stop.best) ? stop.best : last) ?? null,
+      validLoss: (hasBest ? stop.best : last) ?? null,
     };
     await writeSummary(folder, summary);
     return summary;

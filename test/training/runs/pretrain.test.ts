@@ -183,3 +183,9 @@ it("fills its minutes: one number of steps, worked out once and stored, nothing 
   const again = await pretrain(values, { ...silent, resume: true });
   expect(again).toMatchObject({ reason: "done", steps: training.steps, tokens: 0 });
 });
+
+it("keeps the model of a run with early stopping that has nothing to be judged by", async () => {
+  const changes = { steps: 2, "data.validShare": 0, "evaluation.patience": 1 };
+  await pretrain(settingsOf("unjudged", changes), silent);
+  expect(await readdir(join(tiny.folder, "unjudged", "model"))).toContain("model.safetensors");
+});
