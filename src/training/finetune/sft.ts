@@ -7,7 +7,7 @@ import { createRandom } from "../../support/random.ts";
 import { createTokenEvaluator, type TokenEvaluator } from "../objectives/evaluator.ts";
 import { createObjective, type ObjectiveOptions } from "../objectives/objective.ts";
 import { ignored, type Sample } from "../objectives/samples.ts";
-import { tokenWeight } from "../objectives/token-loss.ts";
+import { checkLooksBack, tokenWeight } from "../objectives/token-loss.ts";
 import { createOptimizer, type OptimizerConfig } from "../optimizers/index.ts";
 import { checkVocabulary, loadBase, tokenizerOfRun } from "../runs/base-model.ts";
 import { calibrate } from "../runs/cost.ts";
@@ -45,6 +45,7 @@ export async function sft(settings: SftSettings, options: RunOptions = {}): Prom
   const { tokenizer, folder: tokenizerFolder } = await tokenizerOfRun(settings.tokenizer, settings.model);
   const base = await loadBase(settings.model);
   checkVocabulary(base.model, tokenizer);
+  checkLooksBack(base.model, "fine-tuning on answers");
   const random = createRandom(seed).fork("adapter");
   const method = tuningMethod(settings.method, { base, folder: settings.model, tokenizerFolder, settings, random });
 

@@ -10,6 +10,7 @@ import {
   type Tensor,
 } from "../../engine/index.ts";
 import type { ForwardInputs, ModelConfig, ModelFamily, ParameterTree } from "../../models/index.ts";
+import { CongError } from "../../support/errors.ts";
 import { ignored } from "./samples.ts";
 
 /** A family with one of its configurations. */
@@ -47,6 +48,20 @@ export function hiddenLoss(
     if (weight !== undefined) return linearCrossEntropy(rows, weight, flat);
     return crossEntropy(family.logits(config, parameters, rows), flat);
   });
+}
+
+/**
+ * A model that sees later tokens would read off what a causal objective asks for.
+ * @throws CongError `BAD_SETTING` for such a model
+ */
+export function checkLooksBack({ family }: Model, objective: string): void {
+  if (family.mask !== "full") return;
+  throw new CongError(
+    "BAD_SETTING",
+    `${objective} asks for the next token, and in the family "${family.name}" every token sees the next one`,
+    { family: family.name, objective },
+    "train this family with --objective.name masked, or take a causal one: --model.type glm",
+  );
 }
 
 /** How many tokens are asked for: the weight of a micro-batch among others. */

@@ -9,7 +9,7 @@ import type { LoadedTokenizer } from "../../tokenizers/index.ts";
 import { createTokenEvaluator } from "../objectives/evaluator.ts";
 import { createObjective } from "../objectives/objective.ts";
 import type { Sample } from "../objectives/samples.ts";
-import { type Model, tokenLoss, tokenWeight } from "../objectives/token-loss.ts";
+import { checkLooksBack, type Model, tokenLoss, tokenWeight } from "../objectives/token-loss.ts";
 import { createOptimizer, type OptimizerConfig } from "../optimizers/index.ts";
 import { trainStep } from "../train-step.ts";
 import { createTrainer, type Trainer } from "../trainer.ts";
@@ -158,6 +158,7 @@ async function prepare(settings: PretrainSettings): Promise<Prepared> {
   checkVocabulary(model, tokenizer);
   const parameters = base?.parameters ?? freshParameters(model, random.fork("weights"));
   const padId = tokenizer.ids.pad ?? tokenizer.ids.end ?? 0;
+  if (settings.objective.name !== "masked") checkLooksBack(model, settings.objective.name);
   const objective = createObjective(settings.objective, tokenizer);
   const data = openTextData(settings.data, { objective, length, packing: training.packing, padId, seed });
   const dataSize = await measureData(settings.data, tokenizer);

@@ -189,3 +189,8 @@ it("keeps the model of a run with early stopping that has nothing to be judged b
   await pretrain(settingsOf("unjudged", changes), silent);
   expect(await readdir(join(tiny.folder, "unjudged", "model"))).toContain("model.safetensors");
 });
+
+it("refuses an objective whose answers the model would see", async () => {
+  const settings = settingsOf("cheat", { "model.type": "bert", "objective.name": "causal" });
+  await expect(pretrain(settings, silent)).rejects.toThrow(/causal asks for the next token/);
+});
