@@ -5,7 +5,7 @@ import type { ParameterTree } from "../../models/index.ts";
 import { CongError } from "../../support/errors.ts";
 import { createRandom } from "../../support/random.ts";
 import { createTokenEvaluator, type TokenEvaluator } from "../objectives/evaluator.ts";
-import { createObjective, type ObjectiveOptions } from "../objectives/objective.ts";
+import { createObjective } from "../objectives/objective.ts";
 import { ignored, type Sample } from "../objectives/samples.ts";
 import { checkLooksBack, tokenWeight } from "../objectives/token-loss.ts";
 import { createOptimizer, type OptimizerConfig } from "../optimizers/index.ts";
@@ -14,7 +14,9 @@ import { calibrate } from "../runs/cost.ts";
 import type { Derived } from "../runs/depth-plan.ts";
 import { describeDerived, describePlan } from "../runs/describe-plan.ts";
 import { nothingToLearn, type RunOptions, reportAside } from "../runs/pretrain.ts";
+import { pretrainSettings } from "../runs/pretrain-settings.ts";
 import { checkFiles } from "../runs/records.ts";
+import { resolveSettings } from "../runs/resolve-settings.ts";
 import { type RowShare, rowBatches } from "../runs/row-stream.ts";
 import { checkNewRun, writeRunConfig } from "../runs/run-folder.ts";
 import { engineOf, type RunSummary, runTraining } from "../runs/run-training.ts";
@@ -167,7 +169,11 @@ export async function sft(settings: SftSettings, options: RunOptions = {}): Prom
     }
     checkFiles(files, "replay.files");
     const general = { ...settings.data, train: files, valid: [], validShare: 0.02, format: null };
-    const made = createObjective({ name: objective, ...rest } as ObjectiveOptions, tokenizer);
+    // A misspelt option must not do nothing.
+    const { name: _, ...known } = pretrainSettings.objective;
+    const { values, given } = resolveSettings(known, rest);
+    const chosen = Object.fromEntries(Object.entries(values).filter(([key]) => given.has(key)));
+    const made = createObjective({ name: objective, ...chosen }, tokenizer);
     return openTextData(general, { ...rowOptions, packing: true, objective: made });
   }
 

@@ -186,3 +186,8 @@ async function lossesOf(name: string): Promise<Record<string, unknown>[]> {
       return rest;
     });
 }
+
+it("refuses an option of replay that there is not", async () => {
+  const replay = { "replay.share": 0.3, "replay.files": tiny.texts, "replay.options.ratoi": 0.3 };
+  await expect(sft(settingsOf("misspelt", replay), silent)).rejects.toThrow(/unknown setting "ratoi"/);
+});
