@@ -19,7 +19,7 @@ import { type Derived, planBatch, planModel, planTraining, type UpdatePlan } fro
 import { describeDerived, describePlan } from "./describe-plan.ts";
 import { freshParameters, modelFromSettings } from "./new-model.ts";
 import type { PretrainSettings } from "./pretrain-settings.ts";
-import type { SetAside } from "./records.ts";
+import { nothingSetAside, type SetAside } from "./records.ts";
 import { rowBatches } from "./row-stream.ts";
 import { checkNewRun, writeRunConfig } from "./run-folder.ts";
 import { engineOf, modelFolder, type RunSummary, runTraining } from "./run-training.ts";
@@ -161,8 +161,9 @@ async function prepare(settings: PretrainSettings): Promise<Prepared> {
   if (settings.objective.name !== "masked") checkLooksBack(model, settings.objective.name);
   const objective = createObjective(settings.objective, tokenizer);
   const data = openTextData(settings.data, { objective, length, packing: training.packing, padId, seed });
-  const dataSize = await measureData(settings.data, tokenizer);
-  if (dataSize.texts === 0) throw nothingToLearn(data.aside);
+  const aside = nothingSetAside();
+  const dataSize = await measureData(settings.data, tokenizer, aside);
+  if (dataSize.texts === 0) throw nothingToLearn(aside);
   const rows = planBatch(training.batch, { layers: model.config.layers, length });
   const trainer = await createTrainer(
     engineOf(settings.engine, settings.threads),

@@ -23,7 +23,14 @@ const write = (path: string, text: string): Promise<void> => writeFileAtomic(pat
 
 /** @param kind the command that made the run */
 export async function writeRunConfig(folder: string, kind: string, values: object): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    throw new CongError(
+      "CANNOT_WRITE",
+      `cannot make the run's folder ${folder}: ${error instanceof Error ? error.message : String(error)}`,
+      { folder, cause: error },
+      "give a folder that can be written, which is no file: --out runs/NAME",
+    );
+  });
   const head = `# congling ${kind}, every setting as it was resolved. Go on with: congling ${kind} --resume ${folder}\n`;
   await write(configPath(folder), head + stringify(values, { lineWidth: 0 }));
 }

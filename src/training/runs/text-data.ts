@@ -108,11 +108,15 @@ export interface DataSize {
 
 const sampledTexts = 300;
 
-/** Reads up to one window of the data. */
-export async function measureData(settings: TextDataSettings, tokenizer: Tokenizer): Promise<DataSize> {
+/** Reads up to one window of the data. `aside` takes what cannot be read. */
+export async function measureData(
+  settings: TextDataSettings,
+  tokenizer: Tokenizer,
+  aside: SetAside = nothingSetAside(),
+): Promise<DataSize> {
   let [texts, characters, sampledTokens, sampledCharacters] = [0, 0, 0, 0];
   let isAll = true;
-  for await (const text of textsOf(settings, "train")) {
+  for await (const text of textsOf(settings, "train", aside)) {
     if (characters >= settings.shuffleCharacters) {
       isAll = false;
       break;

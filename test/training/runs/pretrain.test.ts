@@ -194,3 +194,11 @@ it("refuses an objective whose answers the model would see", async () => {
   const settings = settingsOf("cheat", { "model.type": "bert", "objective.name": "causal" });
   await expect(pretrain(settings, silent)).rejects.toThrow(/causal asks for the next token/);
 });
+
+it("says what is wrong with records of another format, and with a folder that is a file", async () => {
+  const wrongFormat = settingsOf("format", { "data.format": "alpaca", "data.train": join(tiny.folder, "other.jsonl") });
+  await writeFile(join(tiny.folder, "other.jsonl"), '{"text":"明月"}\n');
+  await expect(pretrain(wrongFormat, silent)).rejects.toThrow(/all 1 records were set aside/);
+  await writeFile(join(tiny.folder, "file"), "");
+  await expect(pretrain(settingsOf("file/run"), silent)).rejects.toThrow(/cannot make the run's folder/);
+});
