@@ -31,7 +31,7 @@ export interface TrainArguments {
 
 /**
  * Takes `--key value`, `--key=value` and `--flag` apart.
- * @throws CongError `BAD_ARGUMENT` for a second file
+ * @throws CongError `BAD_ARGUMENT` for a second file, or one that a resumed run would not read
  */
 export function readTrainArguments(args: readonly string[]): TrainArguments {
   const overrides: Override[] = [];
@@ -65,6 +65,14 @@ export function readTrainArguments(args: readonly string[]): TrainArguments {
     if (takesNext) i++;
     if (key === "resume") resume = value ?? true;
     else overrides.push([key === "data" ? "data.train" : key, value ?? "true"]);
+  }
+  if (file !== undefined && typeof resume === "string") {
+    throw new CongError(
+      "BAD_ARGUMENT",
+      `got the file "${file}" and --resume "${resume}", which has settings of its own`,
+      { file, resume },
+      "leave the file out; what should change is given as options: --steps 2000",
+    );
   }
   return { file, resume, dryRun, overrides };
 }

@@ -1,0 +1,7 @@
+import { expect, it } from "vitest";
+import { readTrainArguments } from "./train-options.ts";
+
+it("refuses a file that a resumed run would not read", () => {
+  expect(() => readTrainArguments(["run.yaml", "--resume", "runs/base"])).toThrow(/settings of its own/);
+  expect(readTrainArguments(["run.yaml", "--resume"])).toMatchObject({ file: "run.yaml", resume: true });
+});
