@@ -9,6 +9,7 @@ import {
   trainByteLevelBpe,
   writeTokenizer,
 } from "../../tokenizers/index.ts";
+import { nothingToLearn } from "./pretrain.ts";
 import { checkFiles, nothingSetAside, readRecords, type SetAside } from "./records.ts";
 
 /** GLM-4's special tokens, with the `<eop>` that ends a blank; in its order. */
@@ -64,6 +65,8 @@ export async function trainTokenizer(
     ...(pattern === undefined ? {} : { pattern }),
     ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
   });
+  // A tokenizer of nothing would take the place of a good one in the same folder.
+  if (trained.report.words === 0) throw nothingToLearn(aside);
   await mkdir(out, { recursive: true });
   await writeTokenizer(out, trained, {
     names: { end: "<|endoftext|>", pad: "<|endoftext|>", mask: "[MASK]" },
