@@ -1,6 +1,6 @@
 /**
- * Masks personal data: Chinese mobile and landline numbers, e-mail addresses, numbers of identity cards and of bank cards. Every kind is checked
- * as far as its definition allows, so that order numbers, prices and times stay.
+ * Masks personal data: Chinese mobile and landline numbers, e-mail addresses, numbers of identity cards and of bank cards, in ordinary or
+ * full-width characters. Every kind is checked as far as its definition allows, so that order numbers, prices and times stay.
  */
 
 /** What a masked number becomes. */
@@ -38,20 +38,36 @@ const landline = new RegExp(
 /** Replaces personal data by a word that says what stood there. */
 export function maskPersonal(text: string): MaskedText {
   const counts: Partial<Record<PersonalKind, number>> = {};
-  const mask = (kind: PersonalKind): string => {
-    counts[kind] = (counts[kind] ?? 0) + 1;
-    return personalMasks[kind];
+  let masked = text;
+  let view = narrow(text);
+  const mask = (pattern: RegExp, kindOf: (found: string) => PersonalKind | undefined): void => {
+    let result = "";
+    let end = 0;
+    for (const { 0: found, index } of view.matchAll(pattern)) {
+      const kind = kindOf(found);
+      if (kind === undefined) continue;
+      counts[kind] = (counts[kind] ?? 0) + 1;
+      result += masked.slice(end, index) + personalMasks[kind];
+      end = index + found.length;
+    }
+    if (end === 0) return;
+    masked = result + masked.slice(end);
+    view = narrow(masked);
   };
-  let masked = text.includes("@") ? text.replace(email, () => mask("email")) : text;
-  if (/\d[- )）]{1,2}\d{3}/.test(masked)) masked = masked.replace(landline, () => mask("landline"));
-  if (/\d[\d -]{9}/.test(masked)) {
-    masked = masked.replace(digits, (number) => {
-      const kind = kindOfNumber(number);
-      return kind === undefined ? number : mask(kind);
-    });
-  }
+  if (view.includes("@")) mask(email, () => "email");
+  if (/\d[- )）]{1,2}\d{3}/.test(view)) mask(landline, () => "landline");
+  if (/\d[\d -]{9}/.test(view)) mask(digits, kindOfNumber);
   return { text: masked, counts };
 }
+
+// The commas, colons, slashes and brackets of Chinese stay: they part numbers, where those of ASCII may be inside one.
+const fullWidth = /[\u3000\uff05\uff0b\uff0d\uff0e\uff10-\uff19\uff20-\uff3a\uff3f\uff41-\uff5a]/g;
+
+/** Full-width letters, digits and the marks inside numbers and addresses as ASCII, character for character, so that places stay. */
+const narrow = (text: string): string =>
+  text.replace(fullWidth, (character) =>
+    character === "\u3000" ? " " : String.fromCharCode(character.charCodeAt(0) - 0xfee0),
+  );
 
 /** What a number is: identity card, mobile phone, bank card or nothing personal. */
 export function kindOfNumber(number: string): PersonalKind | undefined {
