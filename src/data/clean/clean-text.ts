@@ -3,7 +3,7 @@ import { countClasses } from "../character-classes.ts";
 import { removeBoilerplate } from "./boilerplate.ts";
 import { decodeEntities, removeTags } from "./html.ts";
 import { type Language, languageOf } from "./language.ts";
-import { maskPersonal } from "./personal.ts";
+import { maskPersonal, withoutMasks, wordsForMasks } from "./personal.ts";
 import { checkRules, type QualityPreset, type QualityRules, qualityFault, qualityPresets } from "./quality.ts";
 import { loadSimplifier } from "./script.ts";
 import { normalizeUnicode, removeInvisible, tidyWhitespace, type UnicodeForm } from "./unicode.ts";
@@ -79,11 +79,15 @@ export async function createTextCleaner(settings: CleanSettings = {}): Promise<T
       return { text: current, changes };
     },
     fault(text) {
-      const counts = countClasses(text);
+      const judged = wordsForMasks(text);
       const fault =
-        rules === undefined ? (text.trim() === "" ? "empty" : undefined) : qualityFault(text, counts, rules);
+        rules === undefined
+          ? text.trim() === ""
+            ? "empty"
+            : undefined
+          : qualityFault(judged, countClasses(judged), rules);
       if (fault !== undefined || languages === undefined) return fault;
-      const language = languageOf(text, counts) ?? "none";
+      const language = languageOf(withoutMasks(text)) ?? "none";
       return (languages as readonly string[]).includes(language) ? undefined : `language: ${language}`;
     },
   };

@@ -201,3 +201,13 @@ test("all rules together, in order, with the names of those that changed somethi
   ]);
   expect(cleaner.repair(text)).toEqual({ text, changes: [] });
 });
+
+test("masks are words to the quality rules, and of no language", async () => {
+  const cleaner = await createTextCleaner({ languages: ["en", "zh"] });
+  const numbers = cleaner.repair("电话：13812345678；13812345678，13912345678/13712345678").text;
+  expect(numbers).toBe("电话：<手机号>；<手机号>，<手机号>/<手机号>");
+  expect(cleaner.fault(numbers)).toBeUndefined();
+  const { fault } = await createTextCleaner({ languages: ["en"] });
+  expect(fault("Call us: <手机号>, <手机号> or <邮箱>.")).toBeUndefined();
+  expect(fault("<>>><<<><><> Call <手机号>")).toBe("too many symbols");
+});

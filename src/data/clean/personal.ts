@@ -13,6 +13,14 @@ export const personalMasks = {
 } as const;
 export type PersonalKind = keyof typeof personalMasks;
 
+const anyMask = new RegExp(Object.values(personalMasks).join("|"), "g");
+
+/** The text as quality rules should see it: a mask is a word, and its brackets are no symbols of the author's. */
+export const wordsForMasks = (text: string): string => text.replace(anyMask, (mask) => mask.slice(1, -1));
+
+/** The text without its masks, which are Chinese whatever language they stand in. */
+export const withoutMasks = (text: string): string => text.replace(anyMask, "");
+
 export interface MaskedText {
   readonly text: string;
   /** How many of each kind were masked. */
