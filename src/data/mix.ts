@@ -67,14 +67,7 @@ export function mixCounts(
 export async function mix(options: MixOptions): Promise<StepReport> {
   const { inputs, output, temperature = 1, weights, maximumEpochs = 4, seed = 0, progress } = options;
   checkRange("mix", { maximumEpochs }, { min: 0 });
-  if (weights !== undefined && (weights.length !== inputs.length || weights.some((weight) => !(weight >= 0)))) {
-    throw new CongError(
-      "BAD_ARGUMENT",
-      `mix: ${weights.length} weights for ${inputs.length} files`,
-      { weights },
-      "give one number a file, none below 0",
-    );
-  }
+  if (weights !== undefined) checkWeights(weights, inputs.length);
   const paths = outputPaths(output);
   await checkPaths(
     inputs.map(({ path }) => path),
@@ -115,9 +108,28 @@ export async function mix(options: MixOptions): Promise<StepReport> {
     report.figures[`${path}: records in`] = sizes[i]!;
     report.figures[`${path}: records out`] = counts[i]!;
   });
+  if (writer.records < total) {
+    const limit = `no record comes more than ${maximumEpochs} times (--maximum-epochs changes that)`;
+    report.figures[`records fewer than the ${total} asked for, because ${limit}`] = total - writer.records;
+  }
   report.seconds = (performance.now() - began) / 1000;
   await writeFileAtomic(paths.report, [new TextEncoder().encode(`${JSON.stringify(report, null, 2)}\n`)]);
   return report;
+}
+
+function checkWeights(weights: readonly number[], files: number): void {
+  const fail = (fault: string): never => {
+    throw new CongError(
+      "BAD_ARGUMENT",
+      `mix: ${fault}`,
+      { weights },
+      "give one number a file, none below 0, not all 0",
+    );
+  };
+  if (weights.length !== files) fail(`${weights.length} weights for ${files} files`);
+  const bad = weights.findIndex((weight) => !(weight >= 0 && weight < Infinity));
+  if (bad >= 0) fail(`weight ${bad + 1} is ${weights[bad]}`);
+  if (weights.every((weight) => weight === 0)) fail("all weights are 0, so that no set gives anything");
 }
 
 /** Records of every set; bad lines go to the file of those set aside. */

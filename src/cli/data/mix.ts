@@ -15,7 +15,7 @@ import {
 interface MixFlags extends ReadFlags {
   readonly output: string;
   readonly temperature: number;
-  readonly weights?: readonly string[];
+  readonly weights?: readonly number[];
   readonly records?: number;
   readonly maximumEpochs: number;
   readonly seed: number;
@@ -29,7 +29,10 @@ export function mixCommand(): Command {
     .argument("<files...>", "one file a data set, or names of data sets with --registry")
     .requiredOption("-o, --output <FILE>", "the mixture (JSON lines; .gz packs it)")
     .option("--temperature <T>", "1: in proportion to the sizes; larger: towards equal shares", anyNumber, 1)
-    .option("--weights <NUMBER...>", "a factor on each set's share")
+    .option("--weights <NUMBER...>", "a factor on each set's share", (text, earlier: readonly number[] = []) => [
+      ...earlier,
+      anyNumber(text),
+    ])
     .option("--records <N>", "records of the mixture; default: as many as all sets have", wholeNumber)
     .option("--maximum-epochs <N>", "how often a record may come at most", anyNumber, 4)
     .option("--seed <N>", "chooses the records where a set gives a part only", anyNumber, 0)
@@ -49,7 +52,7 @@ Example:
         ...(records === undefined ? {} : { total: records }),
       });
       const optional = {
-        ...(weights === undefined ? {} : { weights: weights.map(Number) }),
+        ...(weights === undefined ? {} : { weights }),
         ...(records === undefined ? {} : { records }),
       };
       const options = { inputs, output, temperature, maximumEpochs, seed, progress, ...optional };

@@ -225,4 +225,22 @@ describe("mix", () => {
     }
     expect(report.recordsOut).toBe(100);
   });
+
+  test("fewer records than asked for are told with the reason, and weights that say nothing are refused", async () => {
+    const inputs = [1, 2, 3].map((set) => ({
+      path: write(`set${set}.jsonl`, [{ text: `甲${set}` }, { text: `乙${set}` }, { text: `丙${set}` }]),
+    }));
+    const output = join(folder, "few.jsonl");
+    const { recordsOut, figures } = await mix({ inputs, output, records: 1000 });
+    expect(recordsOut).toBe(36);
+    const told = Object.entries(figures).find(([name]) => name.includes("--maximum-epochs"));
+    expect(told).toEqual([expect.stringContaining("fewer than the 1000 asked for"), 964]);
+    for (const [weights, fault] of [
+      [[0, 0, 0], "all weights are 0"],
+      [[Number.NaN, 0, 1], "weight 1 is NaN"],
+      [[1, 1], "2 weights for 3 files"],
+    ] as const) {
+      await expect(mix({ inputs, output, weights })).rejects.toThrow(fault);
+    }
+  });
 });
