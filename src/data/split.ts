@@ -6,7 +6,7 @@ import { basename, join } from "node:path";
 import { CongError, type Progress, writeFileAtomic } from "../support/index.ts";
 import { fold } from "./dedupe/fold.ts";
 import { textHash } from "./dedupe/text-hash.ts";
-import { createReport, type StepReport } from "./report.ts";
+import { createReport, type StepReport, tally } from "./report.ts";
 import { type PlacedRecord, readRecords, textOfRecord } from "./steps/read-records.ts";
 import { RecordWriter } from "./steps/record-writer.ts";
 import { checkPaths, type InputFile } from "./steps/run-step.ts";
@@ -29,7 +29,12 @@ export interface SplitOptions {
   readonly progress?: Pick<Progress, "update">;
 }
 
-/** Writes `PART.jsonl[.gz]` for every part, `split.rejected.jsonl` and `split.report.json`. */
+/**
+ * Writes `PART.jsonl[.gz]` for every part, `split.rejected.jsonl` and `split.report.json`. Records without the field to split by are set
+ * aside.
+ *
+ * @throws CongError `MISSING_FIELD` when no record has that field, and what reading and writing files throws
+ */
 export async function split(options: SplitOptions): Promise<StepReport> {
   const { inputs, folder, seed = 0, groupBy, stratifyBy, gzip = false, progress } = options;
   const shares = options.shares ?? { train: 0.98, valid: 0.01, test: 0.01 };
@@ -43,25 +48,41 @@ export async function split(options: SplitOptions): Promise<StepReport> {
   );
   const began = performance.now();
   const placeOf = (record: PlacedRecord): number => {
-    const text = groupBy === undefined ? textOfRecord(record) : fieldOf(record, groupBy);
+    const text = groupBy === undefined ? textOfRecord(record) : fieldOf(record, groupBy)!;
     const units = fold(`${seed}\n${text}`, "spacing");
     const [low, high] = textHash(units, 0, units.length);
     return (high * 2 ** 21 + (low >>> 11)) * 2 ** -53;
   };
-  const edges = stratifyBy === undefined ? undefined : await strata(inputs, stratifyBy, shares, placeOf);
+  const missing = (record: PlacedRecord): string | undefined =>
+    [groupBy, stratifyBy].find((field) => field !== undefined && fieldOf(record, field) === undefined);
+  const placed = (record: PlacedRecord): number | undefined =>
+    missing(record) === undefined ? placeOf(record) : undefined;
+  const edges = stratifyBy === undefined ? undefined : await strata(inputs, stratifyBy, shares, placed);
   const even = cumulative(shares);
 
   const report = createReport("split");
   const writers = await Promise.all(paths.map((path) => RecordWriter.open(path)));
   const rejected = await RecordWriter.open(rejectedPath);
+  let firstWithout: CongError | undefined;
   try {
     for await (const record of readRecords(inputs, report, (json) => rejected.write(json))) {
-      const limits = edges?.get(fieldOf(record, stratifyBy!)) ?? even;
+      const field = missing(record);
+      if (field !== undefined) {
+        const { file, line, value } = record;
+        const reason = `no plain "${field}"`;
+        firstWithout ??= missingField(record, field);
+        tally(report.removed, reason, { file, line, text: textOfRecord(record) });
+        await rejected.write(JSON.stringify({ file, line, reason, record: value }));
+        continue;
+      }
+      const limits = edges?.get(fieldOf(record, stratifyBy!)!) ?? even;
       const place = placeOf(record);
       const part = limits.findIndex((limit) => place < limit);
       await writers[part < 0 ? names.length - 1 : part]!.write(JSON.stringify(record.value));
       progress?.update(report.bytesIn);
     }
+    // Where no record has it, the name is wrong rather than the records.
+    if (firstWithout !== undefined && writers.every(({ records }) => records === 0)) throw firstWithout;
     for (const writer of [rejected, ...writers]) await writer.finish();
   } catch (error) {
     await Promise.all([rejected, ...writers].map((writer) => writer.discard()));
@@ -82,14 +103,16 @@ async function strata(
   inputs: readonly InputFile[],
   field: string,
   shares: Readonly<Record<string, number>>,
-  placeOf: (record: PlacedRecord) => number,
+  placed: (record: PlacedRecord) => number | undefined,
 ): Promise<Map<string, number[]>> {
   const places = new Map<string, number[]>();
   for await (const record of readRecords(inputs)) {
-    const value = fieldOf(record, field);
+    const place = placed(record);
+    if (place === undefined) continue;
+    const value = fieldOf(record, field)!;
     const list = places.get(value);
-    if (list === undefined) places.set(value, [placeOf(record)]);
-    else list.push(placeOf(record));
+    if (list === undefined) places.set(value, [place]);
+    else list.push(place);
   }
   const limits = cumulative(shares);
   return new Map(
@@ -108,12 +131,17 @@ function cumulative(shares: Readonly<Record<string, number>>): number[] {
   });
 }
 
-function fieldOf({ value, file, line }: PlacedRecord, field: string): string {
+function fieldOf({ value }: PlacedRecord, field: string): string | undefined {
   const found = value[field];
-  if (typeof found === "string" || typeof found === "number" || typeof found === "boolean") return String(found);
-  throw new CongError(
+  return typeof found === "string" || typeof found === "number" || typeof found === "boolean"
+    ? String(found)
+    : undefined;
+}
+
+function missingField({ value, file, line }: PlacedRecord, field: string): CongError {
+  return new CongError(
     "MISSING_FIELD",
-    `${file}:${line}: the record has no plain "${field}"`,
+    `${file}:${line}: the record has no plain "${field}", nor has any other`,
     { file, line, field },
     `its fields are ${Object.keys(value).join(", ")}`,
   );
