@@ -12,7 +12,7 @@ import { splitCommand } from "./data/split.ts";
 
 export function dataCommand(): Command {
   const data = new Command("data")
-    .description("Prepare text for training. Every command streams, reports what it removed and why, and resumes.")
+    .description("Prepare text for training. Every command streams and reports what it removed and why.")
     .addHelpText(
       "after",
       `
@@ -22,6 +22,9 @@ From raw text to training files:
   $ congling data dedupe work/clean.jsonl -o work/unique.jsonl
   $ congling data split work/unique.jsonl -o work/split
   $ congling data contamination work/split/train.jsonl --against work/split/test.jsonl -o work/train.jsonl
+
+clean, dedupe, augment, label and contamination work in threads; interrupted and run again, they go on where they were.
+split, mix and fetch start over. Outputs appear when they are whole.
 
 Files: .jsonl .json .csv .tsv .txt, each also with .gz. Records: text, alpaca, sharegpt, messages, preference
 (prompt/chosen/rejected), adgen (content/summary); found by their fields, or named with --format.`,

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -27,4 +27,22 @@ test.each(["groupBy", "stratifyBy"])("%s: a record without the field is set asid
     record: { text: "没有作者" },
   });
   await expect(split({ ...options, [by]: "writer" })).rejects.toMatchObject({ code: "MISSING_FIELD" });
+});
+
+test("a split that fails while its parts get their names leaves no new part beside an old one", async () => {
+  const path = write("names.jsonl", [{ text: "一" }, { text: "二" }, { text: "三" }]);
+  const parts = join(folder, "names");
+  const options = { inputs: [{ path }], folder: parts, shares: { a: 0.4, b: 0.3, c: 0.3 } };
+  await split(options);
+  // Stands for the kill: in the way of the second part's name.
+  const update = (): void => {
+    rmSync(join(parts, "b.jsonl"), { recursive: true, force: true });
+    mkdirSync(join(parts, "b.jsonl"), { recursive: true });
+  };
+  await expect(split({ ...options, seed: 1, progress: { update } })).rejects.toMatchObject({
+    code: expect.any(String),
+  });
+  expect(["a.jsonl", "split.report.json"].filter((name) => existsSync(join(parts, name)))).toEqual([]);
+  rmSync(join(parts, "b.jsonl"), { recursive: true });
+  expect(await split({ ...options, seed: 1 })).toMatchObject({ recordsOut: 3 });
 });

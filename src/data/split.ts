@@ -2,6 +2,7 @@
  * Splits records into train, valid, test or other parts by the hash of their text: the same text always falls into the same part,
  * whatever comes before it or is added later. Remove near duplicates first: two of them may fall into different parts.
  */
+import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { CongError, type Progress, writeFileAtomic } from "../support/index.ts";
 import { fold } from "./dedupe/fold.ts";
@@ -30,8 +31,8 @@ export interface SplitOptions {
 }
 
 /**
- * Writes `PART.jsonl[.gz]` for every part, `split.rejected.jsonl` and `split.report.json`. Records without the field to split by are set
- * aside.
+ * Writes `PART.jsonl[.gz]` for every part, `split.rejected.jsonl` and, last, `split.report.json`: where that is, the parts are whole and of
+ * one split. Records without the field to split by are set aside.
  *
  * @throws CongError `MISSING_FIELD` when no record has that field, and what reading and writing files throws
  */
@@ -83,7 +84,12 @@ export async function split(options: SplitOptions): Promise<StepReport> {
     }
     // Where no record has it, the name is wrong rather than the records.
     if (firstWithout !== undefined && writers.every(({ records }) => records === 0)) throw firstWithout;
-    for (const writer of [rejected, ...writers]) await writer.finish();
+    const all = [rejected, ...writers];
+    for (const writer of all) await writer.close();
+    // All that is old goes before anything new has its name: a kill in between leaves parts missing, and never two splits mixed.
+    await rm(reportPath, { force: true });
+    for (const writer of all) await writer.removeOld();
+    for (const writer of all) await writer.finish();
   } catch (error) {
     await Promise.all([rejected, ...writers].map((writer) => writer.discard()));
     throw error;

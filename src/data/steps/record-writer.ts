@@ -15,6 +15,7 @@ export class RecordWriter {
   #failure: Error | undefined;
   #lines: string[] = [];
   #units = 0;
+  #isClosed = false;
   records = 0;
   bytes = 0;
 
@@ -49,11 +50,23 @@ export class RecordWriter {
     if (this.#units > 1 << 18) await this.#flush();
   }
 
-  /** Closes the file and gives it its name. */
-  async finish(): Promise<void> {
+  /** Writes what is left; the file keeps its temporary name. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
     await this.#flush();
+    this.#isClosed = true;
     this.#head.end();
     await finished(this.#file).catch((error: unknown) => this.#fail(error));
+  }
+
+  /** Takes away the file that this one will replace. */
+  async removeOld(): Promise<void> {
+    await rm(this.#path, { force: true }).catch((error: unknown) => this.#fail(error));
+  }
+
+  /** Closes the file and gives it its name. */
+  async finish(): Promise<void> {
+    await this.close();
     await rename(this.#temporary, this.#path).catch((error: unknown) => this.#fail(error));
   }
 
