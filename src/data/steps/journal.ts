@@ -25,12 +25,19 @@ interface JournalFile {
   readonly parts: FinishedPart[];
 }
 
+/** A part is two files: what goes on and what was set aside. */
+const partExtensions = ["jsonl", "rejected.jsonl"] as const;
+
 export class Journal {
   readonly folder: string;
   readonly #fingerprint: string;
   readonly #parts: FinishedPart[];
 
-  private constructor(folder: string, fingerprint: string, parts: FinishedPart[]) {
+  /** Whether an interrupted run left parts that could not be used, so that the step starts over. */
+  readonly wasDamaged: boolean;
+
+  private constructor(folder: string, fingerprint: string, parts: FinishedPart[], wasDamaged: boolean) {
+    this.wasDamaged = wasDamaged;
     this.folder = folder;
     this.#fingerprint = fingerprint;
     this.#parts = parts;
@@ -38,12 +45,13 @@ export class Journal {
 
   /** Opens the folder of parts. Parts made by other settings or from other inputs are removed. */
   static async open(folder: string, fingerprint: string): Promise<Journal> {
-    const text = await readFile(join(folder, "journal.json"), "utf8").catch(() => undefined);
-    const known = text === undefined ? undefined : (JSON.parse(text) as JournalFile);
-    if (known?.version === 1 && known.fingerprint === fingerprint) return new Journal(folder, fingerprint, known.parts);
+    const known = await readJournal(folder);
+    if (known !== "damaged" && known?.fingerprint === fingerprint) {
+      return new Journal(folder, fingerprint, known.parts, false);
+    }
     await rm(folder, { recursive: true, force: true });
     await mkdir(folder, { recursive: true });
-    return new Journal(folder, fingerprint, []);
+    return new Journal(folder, fingerprint, [], known === "damaged");
   }
 
   get parts(): readonly FinishedPart[] {
@@ -66,7 +74,7 @@ export class Journal {
   async startPart(): Promise<OpenPart> {
     const name = String(this.#parts.length).padStart(5, "0");
     const files = await Promise.all(
-      ["jsonl", "rejected.jsonl"].map(async (extension) => {
+      partExtensions.map(async (extension) => {
         const path = join(this.folder, `${name}.${extension}`);
         return { path, handle: await open(`${path}.tmp`, "w") };
       }),
@@ -96,7 +104,7 @@ export class Journal {
    * Puts the parts together as the final file, packed when its name ends in .gz. It grows inside the folder of parts, so that a kill leaves
    * nothing behind that the next run does not use or remove.
    */
-  async assemble(output: string, extension: "jsonl" | "rejected.jsonl"): Promise<void> {
+  async assemble(output: string, extension: (typeof partExtensions)[number]): Promise<void> {
     const paths = this.#parts.map(({ name }) => join(this.folder, `${name}.${extension}`));
     async function* all(): AsyncGenerator<Uint8Array> {
       for (const path of paths) yield* createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Uint8Array>;
@@ -116,6 +124,26 @@ export class Journal {
 
   async remove(): Promise<void> {
     await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** The journal in a folder of parts; undefined where there is none, "damaged" where it or a part it names is not as it was written. */
+async function readJournal(folder: string): Promise<JournalFile | "damaged" | undefined> {
+  const text = await readFile(join(folder, "journal.json"), "utf8").catch(() => undefined);
+  if (text === undefined) return undefined;
+  try {
+    const { version, fingerprint, parts } = JSON.parse(text) as JournalFile;
+    // Another version of the program: not damaged, only of no use.
+    if (version !== 1) return undefined;
+    const total = createReport("");
+    for (const { name, batches, report } of parts) {
+      addReport(total, report);
+      if (!Number.isSafeInteger(batches) || !Number.isSafeInteger(total.recordsIn)) return "damaged";
+      for (const extension of partExtensions) await stat(join(folder, `${name}.${extension}`));
+    }
+    return { version, fingerprint, parts };
+  } catch {
+    return "damaged";
   }
 }
 

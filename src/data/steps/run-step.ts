@@ -115,7 +115,8 @@ async function runParts<T extends TaskName>(options: StepOptions<T>): Promise<St
     sink?.dispose();
   }
   const total = journal.total(step);
-  total.figures = { ...options.figures, ...total.figures };
+  const note = "started over, because what an interrupted run had finished was damaged";
+  total.figures = { ...options.figures, ...total.figures, ...(journal.wasDamaged ? { [note]: 1 } : {}) };
   await journal.assemble(paths.rejected, "rejected.jsonl");
   await writeFileAtomic(paths.report, [new TextEncoder().encode(`${JSON.stringify(total, null, 2)}\n`)]);
   // Last: where the output is, all else is.
