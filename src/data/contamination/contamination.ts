@@ -129,6 +129,8 @@ class ContaminationSink implements Sink {
   /** Numbers of evaluation texts by their number in the index: short ones are not in it. */
   readonly #indexed: number[] = [];
   readonly #found = new Set<number>();
+  /** Those that came since the last finished part. */
+  readonly #foundLately: number[] = [];
 
   constructor(texts: readonly EvaluationText[], threshold: number, nearMinimum: number) {
     this.#texts = texts;
@@ -145,7 +147,13 @@ class ContaminationSink implements Sink {
     });
   }
 
-  restore(): void {}
+  takeNotes(): readonly number[] {
+    return this.#foundLately.splice(0);
+  }
+
+  recall(numbers: readonly number[]): void {
+    for (const number of numbers) this.#found.add(number);
+  }
 
   accept(result: BatchResult): BatchResult {
     const { signed, owners } = result;
@@ -157,6 +165,7 @@ class ContaminationSink implements Sink {
       if (number === undefined) return undefined;
       if (!this.#found.has(number)) {
         this.#found.add(number);
+        this.#foundLately.push(number);
         report.figures["evaluation records found in training"] =
           (report.figures["evaluation records found in training"] ?? 0) + 1;
       }

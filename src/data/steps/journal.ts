@@ -16,6 +16,8 @@ export interface FinishedPart {
   /** Batches of input used up to its end. */
   readonly batches: number;
   readonly report: StepReport;
+  /** What a sink noted while it was made; see Sink. */
+  readonly notes?: readonly number[];
 }
 
 interface JournalFile {
@@ -84,13 +86,13 @@ export class Journal {
         await files[0]!.handle.writeFile(output);
         await files[1]!.handle.writeFile(rejected);
       },
-      finish: async (batches, report) => {
+      finish: async (batches, report, notes) => {
         for (const { path, handle } of files) {
           await handle.sync();
           await handle.close();
           await rename(`${path}.tmp`, path);
         }
-        this.#parts.push({ name, batches, report });
+        this.#parts.push({ name, batches, report, ...(notes === undefined ? {} : { notes }) });
         const journal: JournalFile = { version: 1, fingerprint: this.#fingerprint, parts: this.#parts };
         await writeFileAtomic(join(this.folder, "journal.json"), [new TextEncoder().encode(JSON.stringify(journal))]);
       },
@@ -150,7 +152,7 @@ async function readJournal(folder: string): Promise<JournalFile | "damaged" | un
 /** A part being written. */
 export interface OpenPart {
   write(output: Uint8Array, rejected: Uint8Array): Promise<void>;
-  finish(batches: number, report: StepReport): Promise<void>;
+  finish(batches: number, report: StepReport, notes?: readonly number[]): Promise<void>;
   abandon(): Promise<void>;
 }
 

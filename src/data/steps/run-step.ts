@@ -22,8 +22,12 @@ export interface InputFile {
 
 /** Decides with all records in view; works in the calling thread, one batch after the other. */
 export interface Sink {
-  /** Takes in what a finished part of an interrupted run kept, without judging it again. */
-  restore(result: BatchResult): void;
+  /** Takes in what a finished part of an interrupted run kept, without judging it again. Absent where that teaches nothing. */
+  restore?(result: BatchResult): void;
+  /** What it must know after an interruption though the kept records do not show it: what came to it since the last call. */
+  takeNotes?(): readonly number[];
+  /** Takes in the notes of a finished part. */
+  recall?(notes: readonly number[]): void;
   /** Judges a batch: what of it goes on, and the report of that. */
   accept(result: BatchResult): BatchResult;
   dispose(): void;
@@ -92,7 +96,7 @@ async function runParts<T extends TaskName>(options: StepOptions<T>): Promise<St
   const finishPart = async (): Promise<void> => {
     report.seconds = (performance.now() - began) / 1000;
     began = performance.now();
-    await part.finish(batches, report);
+    await part.finish(batches, report, sink?.takeNotes?.());
     report = createReport(step);
   };
   try {
@@ -152,6 +156,8 @@ async function restoreSink<T extends TaskName>(
   options: StepOptions<T>,
   threads: number,
 ): Promise<void> {
+  for (const { notes } of journal.parts) sink.recall?.(notes ?? []);
+  if (sink.restore === undefined) return;
   const files = journal.parts.map(({ name }) => ({ path: `${journal.folder}/${name}.jsonl` }));
   if (files.length === 0) return;
   // Parts are in our own field names: no mapping. The format is found again, unless it was named for all inputs.
