@@ -11,7 +11,7 @@ import { createGunzip } from "node:zlib";
 import { CongError } from "../../support/index.ts";
 import { csvRows } from "./csv.ts";
 import { jsonArrayItems } from "./json-array.ts";
-import { invalidMark, notUtf8 } from "./unreadable.ts";
+import { invalidMark, notUtf8, unreadableLine } from "./unreadable.ts";
 
 /** Records of one file. */
 export interface Batch {
@@ -36,12 +36,17 @@ export interface ReadOptions {
   readonly fileType?: FileType;
   /** Bytes after which a batch ends with its line; default 1 MiB. */
   readonly batchBytes?: number;
+  /** Bytes beyond which a line is set aside unread; default 256 MiB. */
+  readonly lineBytes?: number;
 }
 
 export type FileType = "jsonl" | "json" | "csv" | "tsv" | "text";
 
-/** Longest line, in bytes: past it a file is not what it claims to be, and would fill the memory. */
+/** Longest line or record, in bytes: a longer one would fill the memory. */
 export const longestLine = 1 << 28;
+
+/** Bytes of a line that is too long which are kept beside the reason. */
+const longLineStart = 1 << 10;
 
 const lineFeed = 10;
 
@@ -54,13 +59,16 @@ export function fileTypeOf(path: string): FileType {
   return name.endsWith(".tsv") ? "tsv" : "text";
 }
 
-/** Batches of one file. Throws CongError `PATH_NOT_FOUND`, `BAD_GZIP`, `BAD_JSON` or `LINE_TOO_LONG`. */
+/**
+ * Batches of one file. A line that is too long is set aside; a JSON array's item, a CSV row or a paragraph of that length ends the reading.
+ * @throws CongError `PATH_NOT_FOUND`, `BAD_GZIP`, `BAD_JSON`, `LINE_TOO_LONG`
+ */
 export async function* readBatches(path: string, options: ReadOptions = {}): AsyncGenerator<Batch, void> {
-  const { textUnit = "line", batchBytes = 1 << 20 } = options;
+  const { textUnit = "line", batchBytes = 1 << 20, lineBytes = longestLine } = options;
   const type = options.fileType ?? fileTypeOf(path);
   const chunks = bytesOf(path);
   if (type === "jsonl" || (type === "text" && textUnit === "line")) {
-    yield* lineBatches(path, type === "jsonl" ? "json" : "text", chunks, batchBytes);
+    yield* lineBatches(path, type === "jsonl" ? "json" : "text", chunks, batchBytes, lineBytes);
   } else {
     yield* recordBatches(path, records(path, type, textUnit, chunks), batchBytes);
   }
@@ -90,10 +98,13 @@ async function* lineBatches(
   kind: Batch["kind"],
   chunks: AsyncIterable<Uint8Array>,
   batchBytes: number,
+  lineBytes: number,
 ): AsyncGenerator<Batch, void> {
   let parts: Uint8Array[] = [];
   let size = 0;
   let line = 1;
+  /** The beginning and the size of a line that is too long, while it is passed over. */
+  let long: { readonly start: string; size: number } | undefined;
   const close = (): Batch => {
     // One byte more than there may be, for the line feed that the last line of a file may lack.
     const bytes = new Uint8Array(size + 1);
@@ -111,8 +122,21 @@ async function* lineBatches(
     size = 0;
     return { file, kind, bytes: at === bytes.length ? bytes : bytes.slice(0, at), lines, sourceBytes };
   };
+  const closeLong = ({ start, size: sourceBytes }: { readonly start: string; readonly size: number }): Batch => {
+    long = undefined;
+    const reason = `a line of more than ${lineBytes / 2 ** 20} MiB, of which this is the beginning`;
+    const bytes = new Uint8Array(new TextEncoder().encode(`${unreadableLine(reason, start)}\n`));
+    // JSON also in a text file: the mark of what could not be read is known there.
+    return { file, kind: "json", bytes, lines: Uint32Array.of(line++), sourceBytes };
+  };
   for await (const chunk of chunks) {
     let start = 0;
+    if (long !== undefined) {
+      const end = chunk.indexOf(lineFeed);
+      start = end < 0 ? chunk.length : end + 1;
+      long.size += start;
+      if (end >= 0) yield closeLong(long);
+    }
     while (start < chunk.length) {
       const missing = Math.max(0, batchBytes - size - 1);
       const end = chunk.indexOf(lineFeed, Math.min(chunk.length, start + missing));
@@ -121,10 +145,30 @@ async function* lineBatches(
       size += part.length;
       start += part.length;
       if (end >= 0) yield close();
-      else if (size > longestLine + batchBytes) throw tooLong(file, line);
+      else if (size > lineBytes + batchBytes) {
+        const cut = cutUnfinished(parts);
+        const length = cut.unfinished.reduce((sum, part) => sum + part.length, 0);
+        long = { start: Buffer.concat(cut.unfinished, Math.min(length, longLineStart)).toString("utf8"), size: length };
+        parts = cut.whole;
+        size -= length;
+        if (size > 0) yield close();
+        parts = [];
+      }
     }
   }
+  if (long !== undefined) yield closeLong(long);
   if (size > 0) yield close();
+}
+
+/** Parts up to their last line feed, and those of the line that begins behind it. */
+function cutUnfinished(parts: readonly Uint8Array[]): { whole: Uint8Array[]; unfinished: Uint8Array[] } {
+  const last = parts.findLastIndex((part) => part.includes(lineFeed));
+  if (last < 0) return { whole: [], unfinished: [...parts] };
+  const end = parts[last]!.lastIndexOf(lineFeed) + 1;
+  return {
+    whole: [...parts.slice(0, last), parts[last]!.subarray(0, end)],
+    unfinished: [parts[last]!.subarray(end), ...parts.slice(last + 1)],
+  };
 }
 
 function countLines(bytes: Uint8Array): number {
