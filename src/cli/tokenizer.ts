@@ -4,8 +4,8 @@ import { Progress } from "../support/index.ts";
 import { loadTokenizer } from "../tokenizers/index.ts";
 import {
   nothingSetAside,
+  reportAside,
   reportTokenizer,
-  type SetAside,
   textsOfFiles,
   trainTokenizer,
   type WordPattern,
@@ -80,7 +80,7 @@ async function trainAction(options: TrainTokenizerOptions): Promise<void> {
     },
   });
   const { words: different, countSeconds, mergeSeconds } = trained.report;
-  sayAside(aside);
+  reportAside(aside, (text) => void process.stderr.write(`${text}\n`));
   process.stdout.write(
     `${trained.tokens.length} tokens from ${different} different words in ${(countSeconds + mergeSeconds).toFixed(1)} s: ${out}\n`,
   );
@@ -93,7 +93,7 @@ async function reportAction(folder: string, { data, format, json }: ReportOption
   const aside = nothingSetAside();
   const tokenizer = await loadTokenizer(folder);
   const report = await reportTokenizer(tokenizer, textsOfFiles({ files: data, format: format ?? null }, aside));
-  sayAside(aside);
+  reportAside(aside, (text) => void process.stderr.write(`${text}\n`));
   if (json === true) {
     process.stdout.write(`${JSON.stringify(report)}\n`);
     return;
@@ -111,9 +111,4 @@ async function reportAction(folder: string, { data, format, json }: ReportOption
     ["texts changed by a round trip", String(report.changedTexts)],
   ];
   process.stdout.write(`${rows.map(([name, value]) => `${name.padEnd(30)} ${value}`).join("\n")}\n`);
-}
-
-function sayAside({ count, examples }: SetAside): void {
-  if (count === 0) return;
-  process.stderr.write(`${count} records could not be read and were set aside:\n  ${examples.join("\n  ")}\n`);
 }

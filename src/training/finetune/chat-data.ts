@@ -38,17 +38,18 @@ export interface ChatData {
   validRows(count: number): Promise<Sample[]>;
   /** Samples of one pass, and how long they are. */
   measure(): Promise<{ readonly samples: number; readonly tokens: number; readonly longest: number }>;
+  /** Records that could not be read so far, held-out ones included. */
   readonly aside: SetAside;
 }
 
-/** Opens the data; a first pass, which `measure` makes, counts what is set aside. */
+/** Opens the data; a first pass, which `measure` makes, finds what is set aside of what is learned. */
 export function openChatData(settings: ChatDataSettings, options: ChatDataOptions): ChatData {
   checkFiles(settings.train, "data.train");
   const { length, packing, padId, seed } = options;
   const aside = nothingSetAside();
   const stream = (part: "train" | "valid", seed: number): RowStream =>
     createRowStream<Sample>({
-      items: () => samplesOf(settings, options, part, nothingSetAside()),
+      items: () => samplesOf(settings, options, part, aside),
       sizeOf: ({ ids }) => ids.length,
       windowSize: settings.shuffleCharacters,
       samples: (sample) => [sample],

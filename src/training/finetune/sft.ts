@@ -13,9 +13,9 @@ import { checkVocabulary, loadBase, tokenizerOfRun } from "../runs/base-model.ts
 import { calibrate } from "../runs/cost.ts";
 import type { Derived } from "../runs/depth-plan.ts";
 import { describeDerived, describePlan } from "../runs/describe-plan.ts";
-import { nothingToLearn, type RunOptions, reportAside } from "../runs/pretrain.ts";
+import { nothingToLearn, type RunOptions } from "../runs/pretrain.ts";
 import { pretrainSettings } from "../runs/pretrain-settings.ts";
-import { checkFiles } from "../runs/records.ts";
+import { checkFiles, reportAside } from "../runs/records.ts";
 import { resolveSettings } from "../runs/resolve-settings.ts";
 import { type RowShare, rowBatches } from "../runs/row-stream.ts";
 import { checkNewRun, writeRunConfig } from "../runs/run-folder.ts";
@@ -105,7 +105,7 @@ export async function sft(settings: SftSettings, options: RunOptions = {}): Prom
       say(
         `samples      ${size.samples}, the longest of ${size.longest} tokens${replayRows > 0 ? `; ${replayRows} of ${batch} rows replay general text` : ""}`,
       );
-      reportAside(data, say);
+      reportAside(data.aside, say);
       if (dryRun) return undefined;
       await writeRunConfig(folder, "sft", {
         ...settings,
@@ -114,7 +114,7 @@ export async function sft(settings: SftSettings, options: RunOptions = {}): Prom
         evaluation: { ...settings.evaluation, every: plan.evaluateEvery },
         checkpoint: { ...settings.checkpoint, every: plan.checkpointEvery },
       });
-      return await runTraining({
+      const summary = await runTraining({
         folder,
         trainer,
         data: source,
@@ -130,6 +130,8 @@ export async function sft(settings: SftSettings, options: RunOptions = {}): Prom
         progress: options.progress,
         say,
       });
+      reportAside(data.aside, say); // general texts are read as they are needed
+      return summary;
     } finally {
       await validation?.dispose();
     }
@@ -174,7 +176,7 @@ export async function sft(settings: SftSettings, options: RunOptions = {}): Prom
     const { values, given } = resolveSettings(known, rest);
     const chosen = Object.fromEntries(Object.entries(values).filter(([key]) => given.has(key)));
     const made = createObjective({ name: objective, ...chosen }, tokenizer);
-    return openTextData(general, { ...rowOptions, packing: true, objective: made });
+    return openTextData(general, { ...rowOptions, packing: true, objective: made }, data.aside);
   }
 
   function derivedOf(notes: readonly Derived[]): Derived[] {

@@ -4,7 +4,7 @@ export { type Derived, planBatch, planModel, planTraining } from "./depth-plan.t
 export { type EventLog, openEventLog } from "./event-log.ts";
 export { pretrain, type RunOptions } from "./pretrain.ts";
 export { type PretrainSettings, pretrainSettings } from "./pretrain-settings.ts";
-export { nothingSetAside, type SetAside, textsOfFiles } from "./records.ts";
+export { nothingSetAside, reportAside, type SetAside, textsOfFiles } from "./records.ts";
 export {
   describeSettings,
   type Override,

@@ -19,7 +19,7 @@ import { type Derived, planBatch, planModel, planTraining, type UpdatePlan } fro
 import { describeDerived, describePlan } from "./describe-plan.ts";
 import { freshParameters, modelFromSettings } from "./new-model.ts";
 import type { PretrainSettings } from "./pretrain-settings.ts";
-import { nothingSetAside, type SetAside } from "./records.ts";
+import { reportAside, type SetAside } from "./records.ts";
 import { rowBatches } from "./row-stream.ts";
 import { checkNewRun, writeRunConfig } from "./run-folder.ts";
 import { engineOf, modelFolder, type RunSummary, runTraining } from "./run-training.ts";
@@ -73,6 +73,7 @@ export async function pretrain(settings: PretrainSettings, options: RunOptions =
       const { plan, schedule } = planWith(costs);
       say(describeDerived([...prepared.derived, ...plan.derived]));
       say(await planText(settings, prepared, plan, calibration, options.hasColour ?? false));
+      reportAside(data.aside, say);
       if (dryRun) return undefined;
       await writeRunConfig(folder, "pretrain", withPlan(settings, folder, model, length, plan));
       const summary = await runTraining({
@@ -91,7 +92,7 @@ export async function pretrain(settings: PretrainSettings, options: RunOptions =
         progress: options.progress,
         say,
       });
-      reportAside(data, say);
+      reportAside(data.aside, say); // data of several windows are read to their end only now
       return summary;
     } finally {
       await evaluator.dispose();
@@ -161,9 +162,8 @@ async function prepare(settings: PretrainSettings): Promise<Prepared> {
   if (settings.objective.name !== "masked") checkLooksBack(model, settings.objective.name);
   const objective = createObjective(settings.objective, tokenizer);
   const data = openTextData(settings.data, { objective, length, packing: training.packing, padId, seed });
-  const aside = nothingSetAside();
-  const dataSize = await measureData(settings.data, tokenizer, aside);
-  if (dataSize.texts === 0) throw nothingToLearn(aside);
+  const dataSize = await measureData(settings.data, tokenizer, data.aside);
+  if (dataSize.texts === 0) throw nothingToLearn(data.aside);
   const rows = planBatch(training.batch, { layers: model.config.layers, length });
   const trainer = await createTrainer(
     engineOf(settings.engine, settings.threads),
@@ -254,10 +254,4 @@ export function nothingToLearn({ count, examples }: SetAside): CongError {
   const found =
     count === 0 ? "the files are empty" : `all ${count} records were set aside:\n  ${examples.join("\n  ")}`;
   return new CongError("NO_DATA", `there is nothing to learn: ${found}`, { count }, "see `congling data preview`");
-}
-
-/** Says what was set aside, so that nothing is lost silently. */
-export function reportAside({ aside }: Pick<TextData, "aside">, say: (text: string) => void): void {
-  if (aside.count === 0) return;
-  say(`${aside.count} records could not be read and were set aside:\n  ${aside.examples.join("\n  ")}`);
 }

@@ -1,4 +1,4 @@
-/** Records of files, one pass after another. What cannot be read is counted, with the first few by place and reason. */
+/** Records of files, one pass after another. What cannot be read is counted once, with the first few by place and reason. */
 import type { Conversation } from "../../data/index.ts";
 import {
   BadRecord,
@@ -17,14 +17,41 @@ export interface RecordFiles {
   readonly textUnit?: TextUnit;
 }
 
-/** Records that were set aside. */
+/** Records that were set aside, each counted once however often it was read. */
 export interface SetAside {
   count: number;
-  /** The first few as "file:line: reason". */
+  /** Of these, how many `reportAside` has told. */
+  told: number;
+  /** The first few that it has not told as "file:line: reason". */
   readonly examples: string[];
+  /** Lines of each file: data are read pass after pass, and one file may be learned from and held out. */
+  readonly lines: Map<string, Set<number>>;
 }
 
-export const nothingSetAside = (): SetAside => ({ count: 0, examples: [] });
+export const nothingSetAside = (): SetAside => ({ count: 0, told: 0, examples: [], lines: new Map() });
+
+const mostExamples = 5;
+
+function setAside(aside: SetAside, file: string, line: number, reason: string): void {
+  const lines = aside.lines.get(file) ?? new Set();
+  if (lines.has(line)) return;
+  aside.lines.set(file, lines.add(line));
+  aside.count++;
+  if (aside.examples.length < mostExamples) aside.examples.push(`${file}:${line}: ${reason}`);
+}
+
+/** Says what was set aside since it was last told, so that nothing is lost silently and nothing told twice. */
+export function reportAside(aside: SetAside, say: (text: string) => void): void {
+  const fresh = aside.count - aside.told;
+  if (fresh === 0) return;
+  const examples = aside.examples.splice(0);
+  const rest = fresh - examples.length;
+  const shown = rest === 0 ? examples : [...examples, `… and ${rest} more`];
+  say(
+    `${fresh} ${aside.told > 0 ? "more " : ""}records could not be read and were set aside:\n  ${shown.join("\n  ")}`,
+  );
+  aside.told = aside.count;
+}
 
 /** What a record gives, or a BadRecord. */
 type Reader<T> = (record: ParsedRecord) => T;
@@ -37,10 +64,7 @@ export async function* readRecords<T>(
 ): AsyncGenerator<T, void> {
   const parse = createBatchParser(format === null || format === undefined ? {} : { format });
   for (const file of files) {
-    const bad = (line: number, reason: string) => {
-      aside.count++;
-      if (aside.examples.length < 5) aside.examples.push(`${file}:${line}: ${reason}`);
-    };
+    const bad = (line: number, reason: string) => setAside(aside, file, line, reason);
     for await (const batch of readBatches(file, { textUnit })) {
       const found: T[] = [];
       parse(

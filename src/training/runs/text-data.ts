@@ -27,15 +27,22 @@ export interface TextData {
   readonly train: RowStream;
   /** The first rows of one pass over the held-out texts, always the same; none without such texts. */
   validRows(count: number): Promise<Sample[]>;
-  /** Records that could not be read, so far. */
+  /** Records that could not be read so far, held-out ones included. */
   readonly aside: SetAside;
 }
 
-/** Opens the data; nothing is read yet. @throws CongError `NO_DATA` without files */
-export function openTextData(settings: TextDataSettings, options: TextDataOptions): TextData {
+/**
+ * Opens the data; nothing is read yet.
+ * @param aside takes what cannot be read
+ * @throws CongError `NO_DATA` without files
+ */
+export function openTextData(
+  settings: TextDataSettings,
+  options: TextDataOptions,
+  aside: SetAside = nothingSetAside(),
+): TextData {
   checkFiles(settings.train, "data.train");
   const { objective, length, packing, padId, seed } = options;
-  const aside = nothingSetAside();
   const stream = (items: () => AsyncIterable<string>, seed: number) =>
     createRowStream<string>({
       items,
@@ -55,7 +62,7 @@ export function openTextData(settings: TextDataSettings, options: TextDataOption
     async validRows(count) {
       if (!hasValid) return [];
       // One seed for all runs: validation losses of different seeds are of the same rows.
-      const held = stream(() => textsOf(settings, "valid", nothingSetAside()), 0);
+      const held = stream(() => textsOf(settings, "valid", aside), 0);
       return firstRows(held, count);
     },
   };
