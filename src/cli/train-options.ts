@@ -39,7 +39,8 @@ export function readTrainArguments(args: readonly string[]): TrainArguments {
   let resume: string | true | undefined;
   let dryRun = false;
   for (let i = 0; i < args.length; i++) {
-    const arg = args[i]!;
+    // As the other commands have it.
+    const arg = args[i] === "-o" ? "--out" : args[i]!;
     if (!arg.startsWith("--")) {
       if (file !== undefined) {
         const what = `got the files "${file}" and "${arg}"`;
@@ -100,7 +101,7 @@ export function trainCommand<T extends SettingTable>(verb: TrainVerb<T>): Comman
   --dry-run                        print the plan: numbers with reasons, cost, time, one sample; then stop
   --resume [folder]                go on with a run from its last checkpoint, with identical losses
 
-Settings, in the file or as options; the last part of a key is enough where it is unique:
+Settings, in the file or as options (-o is --out); the last part of a key is enough where it is unique:
 ${describeSettings(verb.table)}
 ${verb.examples}`,
     )

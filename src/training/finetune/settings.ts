@@ -1,4 +1,5 @@
 /** Every setting of a fine-tuning run. */
+import { chatTemplates } from "../../tokenizers/index.ts";
 import {
   checkpointSettings,
   dataSettings,
@@ -18,7 +19,10 @@ export const sftSettings = {
   ...sharedSettings,
   data: {
     ...dataSettings,
-    template: text("chat template by name, `plain` for prompt and answer without one; null: the model's own"),
+    template: text("chat template by name, `plain` for prompt and answer without one; null: the model's own", [
+      "plain",
+      ...Object.keys(chatTemplates),
+    ]),
     learn: choice(["all", "last"], "all", "learn every answer of a conversation, or the last"),
     truncate: flag(true, "cut conversations that are too long; otherwise leave them out"),
   },

@@ -1,5 +1,7 @@
 /** Every setting of a pre-training run. Null means: worked out from `depth`, the data or another setting. */
 
+import { optimizers } from "../optimizers/index.ts";
+import { schedules } from "../schedules/index.ts";
 import type { ValuesOf } from "./setting.ts";
 import { choice, derivedInteger, derivedNumber, flag, integer, named, number, record, text, texts } from "./setting.ts";
 
@@ -46,8 +48,12 @@ export const updateSettings = {
   learningRate: derivedNumber("highest learning rate", { min: 0 }),
   minimumLearningRate: derivedNumber("learning rate at the end", { min: 0 }),
   warmupSteps: derivedInteger("steps in which the learning rate rises", { min: 0 }),
-  schedule: named({ name: "cosine" }, "learning-rate schedule and its options"),
-  optimizer: named({ name: "adamw", beta2: 0.95, weightDecay: 0.1 }, "optimizer and its options"),
+  schedule: named({ name: "cosine" }, "learning-rate schedule and its options", Object.keys(schedules)),
+  optimizer: named(
+    { name: "adamw", beta2: 0.95, weightDecay: 0.1 },
+    "optimizer and its options",
+    Object.keys(optimizers),
+  ),
   dropout: number(0, "share of the channels of embeddings and of each layer's output that training drops", {
     min: 0,
     below: 1,

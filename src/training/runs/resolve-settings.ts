@@ -6,6 +6,7 @@
 import { parseDocument } from "yaml";
 import { CongError } from "../../support/errors.ts";
 import { closest, unknownName } from "../../support/suggest.ts";
+import { foreignName } from "./foreign-names.ts";
 import { isSetting, type Setting, type SettingTable, type ValuesOf } from "./setting.ts";
 
 export interface Resolved<T> {
@@ -156,13 +157,17 @@ function openRecord(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
 }
 
-/** A key of another section is what people get wrong: last parts count as candidates, too. */
+/** A key of another section is what people get wrong, or its name elsewhere: last parts count as candidates, too. */
 function unknownSetting(key: string, settings: ReadonlyMap<string, Setting<unknown>>): CongError {
   const paths = [...settings.keys()];
   const lastOf = (path: string): string => plain(path.split(".").at(-1)!);
   const withLast = (last: string | undefined): string | undefined => paths.find((path) => lastOf(path) === last);
-  const same =
-    withLast(lastOf(key)) ?? closest(key, paths) ?? withLast(closest(lastOf(key), new Set(paths.map(lastOf))));
+  const moved = withLast(lastOf(key));
+  const foreign = moved === undefined ? foreignName(plain(key), lastOf(key), settings) : undefined;
+  if (foreign !== undefined) {
+    return new CongError("UNKNOWN_NAME", `unknown setting "${key}"`, { key, suggestion: foreign.key }, foreign.hint);
+  }
+  const same = moved ?? closest(key, paths) ?? withLast(closest(lastOf(key), new Set(paths.map(lastOf))));
   if (same === undefined) return unknownName("setting", key, paths);
   return new CongError(
     "UNKNOWN_NAME",
@@ -194,12 +199,13 @@ function fill(
   );
 }
 
-/** A line for every setting: key, default, what it is. */
+/** A line for every setting: key, what it is, the names it takes, default. */
 export function describeSettings(table: SettingTable): string {
   return [...flattenTable(table)]
-    .map(([path, { about, fallback }]) => {
+    .map(([path, { about, fallback, choices = [] }]) => {
       const shown = fallback === null ? "derived or none" : JSON.stringify(fallback);
-      return `  --${path.padEnd(30)} ${about} [${shown}]`;
+      const names = choices.length === 0 ? "" : `: ${choices.join(", ")}`;
+      return `  --${path.padEnd(30)} ${about}${names} [${shown}]`;
     })
     .join("\n");
 }

@@ -11,6 +11,8 @@ export interface Setting<T> {
   readonly read: (value: unknown) => T | undefined;
   /** Keys below it are the business of who uses it (`optimizer.beta2`). */
   readonly isOpen?: true;
+  /** The names it takes, for the help. */
+  readonly choices?: readonly string[];
   /** On the command line it is text with commas, and given several times it grows. */
   readonly isList?: true;
 }
@@ -83,8 +85,9 @@ export const flag = (fallback: boolean, about: string): Setting<boolean> => ({
 });
 
 /** Text, or null for none. A number or a date on the command line is text, too. */
-export const text = (about: string): Setting<string | null> => ({
+export const text = (about: string, choices: readonly string[] = []): Setting<string | null> => ({
   about,
+  choices,
   wanted: "text",
   fallback: null,
   read: (value) => (value === null || typeof value === "string" ? value : isNumber(value) ? String(value) : undefined),
@@ -92,6 +95,7 @@ export const text = (about: string): Setting<string | null> => ({
 
 export const choice = <const T extends string>(values: readonly T[], fallback: T, about: string): Setting<T> => ({
   about,
+  choices: values,
   wanted: `one of ${values.join(", ")}`,
   fallback,
   read: (value) => values.find((each) => each === value),
@@ -109,9 +113,14 @@ export const texts = (about: string): Setting<readonly string[]> => ({
   },
 });
 
-/** A name with options, `{name: adamw, beta2: 0.95}`, or the name alone. Who uses it checks the options. */
-export const named = (fallback: NamedOptions, about: string): Setting<NamedOptions> => ({
+/** A name with options, `{name: adamw, beta2: 0.95}`, or the name alone. Who uses it checks both. */
+export const named = (
+  fallback: NamedOptions,
+  about: string,
+  choices: readonly string[] = [],
+): Setting<NamedOptions> => ({
   about,
+  choices,
   wanted: "a name, or a record with a name and options",
   fallback,
   isOpen: true,
