@@ -9,7 +9,7 @@ import { createObjective } from "../objectives/objective.ts";
 import { ignored, type Sample } from "../objectives/samples.ts";
 import { checkLooksBack, tokenWeight } from "../objectives/token-loss.ts";
 import { createOptimizer, type OptimizerConfig } from "../optimizers/index.ts";
-import { checkVocabulary, loadBase, tokenizerOfRun } from "../runs/base-model.ts";
+import { checkLength, checkVocabulary, loadBase, tokenizerOfRun } from "../runs/base-model.ts";
 import { calibrate } from "../runs/cost.ts";
 import type { Derived } from "../runs/depth-plan.ts";
 import { describeDerived, describePlan } from "../runs/describe-plan.ts";
@@ -52,6 +52,9 @@ export async function sft(settings: SftSettings, options: RunOptions = {}): Prom
   const method = tuningMethod(settings.method, { base, folder: settings.model, tokenizerFolder, settings, random });
 
   const length = training.length ?? Math.max(2, base.model.config.contextLength - method.virtualTokens);
+  // Conversations laid end to end may fill a longer row where positions are relative: each of them is as long as it was.
+  const maySpill = training.packing && "rope" in base.model.config;
+  if (!resume && !maySpill) checkLength(base.model, length, false);
   const padId = tokenizer.ids.pad ?? tokenizer.ids.end ?? 0;
   const rowOptions = { length, packing: training.packing, padId, seed };
   const data = openChatData(settings.data, { ...rowOptions, encode: chatEncoder(tokenizer, settings.data) });

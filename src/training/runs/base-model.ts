@@ -62,3 +62,20 @@ export function checkVocabulary({ config }: Model, tokenizer: LoadedTokenizer): 
     "take tokenizer and model from the same folder",
   );
 }
+
+/**
+ * Past the longest text that a model declares, a learned table of positions has no rows, and no other program will use the
+ * model, whatever its positions are.
+ * @param isFresh whether the run makes the model, so that its limit is a setting, too
+ * @throws CongError `BAD_SETTING` for longer rows
+ */
+export function checkLength({ config }: Model, length: number, isFresh: boolean): void {
+  const { contextLength } = config;
+  if (length <= contextLength) return;
+  throw new CongError(
+    "BAD_SETTING",
+    `training.length is ${length}, and the model is made for texts of at most ${contextLength} tokens`,
+    { length, contextLength },
+    `set --training.length ${contextLength} or less${isFresh ? `, or make a model for longer texts: --model.context ${length}` : ""}`,
+  );
+}

@@ -33,8 +33,16 @@ export interface ModelSizes {
 
 export const channelsOfHead = 64;
 
-/** Sizes of the network, and tokens a row, from the depth. */
-export function planModel({ depth, model, training }: PretrainSettings): {
+const usualLength = 256;
+
+/**
+ * Sizes of the network, and tokens a row, from the depth.
+ * @param longest text that the model to go on from was made for
+ */
+export function planModel(
+  { depth, model, training }: PretrainSettings,
+  longest = Infinity,
+): {
   readonly sizes: ModelSizes;
   readonly length: number;
   readonly derived: readonly Derived[];
@@ -69,7 +77,13 @@ export function planModel({ depth, model, training }: PretrainSettings): {
       ? "8/3 of the width, in steps of 64: a gated layer with as many weights as a plain one of 4 (Shazeer 2020)"
       : "4 times the width (Vaswani et al. 2017)",
   );
-  const length = choose("training.length", training.length, () => 256, "tokens a row; longer ones cost attention");
+  const limit = model.context ?? longest;
+  const length = choose(
+    "training.length",
+    training.length,
+    () => Math.min(usualLength, limit),
+    limit < usualLength ? "what the model is made for" : "tokens a row; longer ones cost attention",
+  );
   const context = choose("model.context", model.context, () => length, "what the model sees in training");
   return { sizes: { layers, hidden, heads, keyValueHeads, feedForward, context }, length, derived };
 }

@@ -13,7 +13,7 @@ import { checkLooksBack, type Model, tokenLoss, tokenWeight } from "../objective
 import { createOptimizer, type OptimizerConfig } from "../optimizers/index.ts";
 import { trainStep } from "../train-step.ts";
 import { createTrainer, type Trainer } from "../trainer.ts";
-import { checkVocabulary, loadBase, saveModel, tokenizerOfRun } from "./base-model.ts";
+import { checkLength, checkVocabulary, loadBase, saveModel, tokenizerOfRun } from "./base-model.ts";
 import { type Calibration, calibrate, countParameters } from "./cost.ts";
 import { type Derived, planBatch, planModel, planTraining, type UpdatePlan } from "./depth-plan.ts";
 import { describeDerived, describePlan } from "./describe-plan.ts";
@@ -51,7 +51,7 @@ export async function pretrain(settings: PretrainSettings, options: RunOptions =
   const { resume = false, dryRun = false, say = () => {}, began = performance.now() } = options;
   const folder = settings.out ?? "runs/pretrain";
   if (!resume && !dryRun) await checkNewRun(folder);
-  const prepared = await prepare(settings);
+  const prepared = await prepare(settings, !resume);
   const { model, trainer, data, tokenizer, tokenizerFolder, length, batch } = prepared;
   try {
     const source = rowBatches([{ stream: data.train, rows: batch }]);
@@ -149,13 +149,15 @@ interface Prepared {
   readonly derived: readonly Derived[];
 }
 
-async function prepare(settings: PretrainSettings): Promise<Prepared> {
+/** @param isNew a run that was begun is gone on with as it is */
+async function prepare(settings: PretrainSettings, isNew: boolean): Promise<Prepared> {
   const { training, model: wanted, seed } = settings;
   const { tokenizer, folder: tokenizerFolder } = await tokenizerOfRun(settings.tokenizer, wanted.from);
-  const { sizes, length, derived } = planModel(settings);
   const random = createRandom(seed);
   const base = wanted.from === null ? undefined : await loadBase(wanted.from);
+  const { sizes, length, derived } = planModel(settings, base?.model.config.contextLength);
   const model = base?.model ?? modelFromSettings(settings, sizes, tokenizer);
+  if (isNew) checkLength(model, length, base === undefined);
   checkVocabulary(model, tokenizer);
   const parameters = base?.parameters ?? freshParameters(model, random.fork("weights"));
   const padId = tokenizer.ids.pad ?? tokenizer.ids.end ?? 0;

@@ -1,0 +1,25 @@
+import { expect, it } from "vitest";
+import { readModelConfig } from "../../models/index.ts";
+import { tinyConfigs } from "../../models/tiny-configs.fixture.ts";
+import { checkLength } from "./base-model.ts";
+import { planModel } from "./depth-plan.ts";
+import { pretrainSettings } from "./pretrain-settings.ts";
+import { resolveSettings } from "./resolve-settings.ts";
+
+const settingsOf = (file: object) => resolveSettings(pretrainSettings, file).values;
+
+it.each(["bert", "glm"])("refuses rows longer than a %s is made for, whatever its positions are", (name) => {
+  const model = readModelConfig(tinyConfigs[name]!);
+  const { contextLength } = model.config;
+  expect(() => checkLength(model, contextLength, false)).not.toThrow();
+  expect(() => checkLength(model, contextLength + 1, false)).toThrow(
+    `training.length is ${contextLength + 1}, and the model is made for texts of at most ${contextLength} tokens`,
+  );
+  expect(() => checkLength(model, 500, true)).toThrow("or make a model for longer texts: --model.context 500");
+});
+
+it("derives no rows longer than the model is made for", () => {
+  expect(planModel(settingsOf({})).length).toBe(256);
+  expect(planModel(settingsOf({ model: { context: 16 } })).length).toBe(16);
+  expect(planModel(settingsOf({ model: { from: "base" } }), 64).length).toBe(64);
+});
