@@ -3,6 +3,7 @@ import { readModelConfig } from "../../models/index.ts";
 import { tinyConfigs } from "../../models/tiny-configs.fixture.ts";
 import { checkLength } from "./base-model.ts";
 import { planModel } from "./depth-plan.ts";
+import { checkAgrees } from "./new-model.ts";
 import { pretrainSettings } from "./pretrain-settings.ts";
 import { resolveSettings } from "./resolve-settings.ts";
 
@@ -22,4 +23,18 @@ it("derives no rows longer than the model is made for", () => {
   expect(planModel(settingsOf({})).length).toBe(256);
   expect(planModel(settingsOf({ model: { context: 16 } })).length).toBe(16);
   expect(planModel(settingsOf({ model: { from: "base" } }), 64).length).toBe(64);
+});
+
+it("refuses what contradicts the model to go on from, and takes what equals it", () => {
+  const base = readModelConfig(tinyConfigs.glm!);
+  const check = (settings: object, model: object = {}) =>
+    checkAgrees(settingsOf({ ...settings, model: { from: "base", ...model } }), base);
+  check({ depth: 2 }, { layers: 2, hidden: 16, heads: 4, keyValueHeads: 2, feedForward: 24, context: 64 });
+  check({}, { type: "glm", config: { head_dim: 8 } });
+  expect(() => check({ depth: 4 })).toThrow(
+    "depth is 4, and the model to go on from (model.from base) has 2\n  hint: leave --depth out",
+  );
+  expect(() => check({}, { hidden: 77 })).toThrow("model.hidden is 77");
+  expect(() => check({}, { type: "llama" })).toThrow('model.type is "llama"');
+  expect(() => check({}, { config: { head_dim: 4 } })).toThrow("model.config.head_dim is 4");
 });

@@ -33,6 +33,7 @@ export interface ModelSizes {
 
 export const channelsOfHead = 64;
 
+const usualDepth = 4;
 const usualLength = 256;
 
 /**
@@ -49,7 +50,7 @@ export function planModel(
 } {
   const derived: Derived[] = [];
   const choose = chooser(derived);
-  const layers = choose("model.layers", model.layers, () => depth, "the dial");
+  const layers = choose("model.layers", model.layers, () => depth ?? usualDepth, "the dial");
   const hidden = choose(
     "model.hidden",
     model.hidden,

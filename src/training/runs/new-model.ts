@@ -1,11 +1,12 @@
 /** A fresh model from a run's settings: its `config.json` in the form of the architecture, and random weights. */
 import type { HostTensor } from "../../engine/index.ts";
 import { initParameters, type JsonObject, type ParameterTree, readModelConfig } from "../../models/index.ts";
+import { CongError } from "../../support/errors.ts";
 import type { Random } from "../../support/random.ts";
 import type { Tokenizer } from "../../tokenizers/index.ts";
 import type { Model } from "../objectives/token-loss.ts";
 import type { ModelSizes } from "./depth-plan.ts";
-import type { PretrainSettings } from "./pretrain-settings.ts";
+import { type PretrainSettings, pretrainSettings } from "./pretrain-settings.ts";
 
 /** `<eop>` ends what a GLM writes, `<|endoftext|>` a text; whatever the tokenizer has. */
 export function endIdsOf(tokenizer: Tokenizer): number[] {
@@ -40,6 +41,34 @@ export function modelFromSettings(
   };
   const json = model.type === "bert" ? { ...common, architectures: ["BertForMaskedLM"] } : { ...common, ...decoder };
   return readModelConfig({ ...json, ...(model.config as JsonObject) });
+}
+
+/**
+ * The settings that describe a fresh model must not contradict the one a run goes on from, whose files decide. What stands at its
+ * default was not asked for.
+ * @throws CongError `BAD_SETTING` naming the first that differs
+ */
+export function checkAgrees({ depth, model }: PretrainSettings, { family, config }: Model): void {
+  const json = family.writeConfig(config);
+  const { layers, hidden, heads, keyValueHeads, contextLength: context } = config;
+  const { feedForward } = config as { readonly feedForward?: number };
+  const found = { layers, hidden, heads, keyValueHeads, feedForward, context };
+  const pairs: readonly (readonly [key: string, asked: unknown, found: unknown])[] = [
+    ["depth", depth, layers],
+    ["model.type", model.type === pretrainSettings.model.type.fallback ? null : model.type, json.model_type],
+    ...Object.entries(found).map(([key, value]) => [`model.${key}`, model[key as keyof typeof found], value] as const),
+    ["model.tied", model.tied ? null : false, json.tie_word_embeddings ?? true],
+    ...Object.entries(model.config).map(([key, value]) => [`model.config.${key}`, value, json[key]] as const),
+  ];
+  const differs = pairs.find(([, asked, own]) => asked !== null && JSON.stringify(asked) !== JSON.stringify(own));
+  if (differs === undefined) return;
+  const [key, asked, own] = differs;
+  throw new CongError(
+    "BAD_SETTING",
+    `${key} is ${JSON.stringify(asked)}, and the model to go on from (model.from ${model.from}) has ${JSON.stringify(own ?? null)}`,
+    { key, asked, found: own },
+    `leave --${key} out, or leave --model.from out for a fresh model`,
+  );
 }
 
 /** Rows of the embedding: the vocabulary, rounded up so that products with it are even. */

@@ -62,7 +62,7 @@ export const updateSettings = {
 } as const;
 
 export const pretrainSettings = {
-  depth: integer(4, "the one dial: layers, from which width, batch, learning rate and steps follow", {
+  depth: derivedInteger("the one dial: layers, from which width, batch, learning rate and steps follow; null: 4", {
     min: 1,
     max: 64,
   }),

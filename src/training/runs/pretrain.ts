@@ -17,7 +17,7 @@ import { checkLength, checkVocabulary, loadBase, saveModel, tokenizerOfRun } fro
 import { type Calibration, calibrate, countParameters } from "./cost.ts";
 import { type Derived, planBatch, planModel, planTraining, type UpdatePlan } from "./depth-plan.ts";
 import { describeDerived, describePlan } from "./describe-plan.ts";
-import { freshParameters, modelFromSettings } from "./new-model.ts";
+import { checkAgrees, freshParameters, modelFromSettings } from "./new-model.ts";
 import type { PretrainSettings } from "./pretrain-settings.ts";
 import { reportAside, type SetAside } from "./records.ts";
 import { rowBatches } from "./row-stream.ts";
@@ -157,6 +157,7 @@ async function prepare(settings: PretrainSettings, isNew: boolean): Promise<Prep
   const base = wanted.from === null ? undefined : await loadBase(wanted.from);
   const { sizes, length, derived } = planModel(settings, base?.model.config.contextLength);
   const model = base?.model ?? modelFromSettings(settings, sizes, tokenizer);
+  if (isNew && base !== undefined) checkAgrees(settings, model);
   if (isNew) checkLength(model, length, base === undefined);
   checkVocabulary(model, tokenizer);
   const parameters = base?.parameters ?? freshParameters(model, random.fork("weights"));
