@@ -15,9 +15,9 @@ import type { Derived } from "../runs/depth-plan.ts";
 import { describeDerived, describePlan } from "../runs/describe-plan.ts";
 import { nothingToLearn, type RunOptions } from "../runs/pretrain.ts";
 import { pretrainSettings } from "../runs/pretrain-settings.ts";
-import { checkFiles, reportAside } from "../runs/records.ts";
+import { reportAside } from "../runs/records.ts";
 import { resolveSettings } from "../runs/resolve-settings.ts";
-import { type RowShare, rowBatches } from "../runs/row-stream.ts";
+import { checkGivesRows, type RowShare, rowBatches } from "../runs/row-stream.ts";
 import { checkNewRun, writeRunConfig } from "../runs/run-folder.ts";
 import { engineOf, type RunSummary, runTraining } from "../runs/run-training.ts";
 import { scheduleOfRun } from "../runs/schedule-of-run.ts";
@@ -93,6 +93,7 @@ export async function sft(settings: SftSettings, options: RunOptions = {}): Prom
       return { plan, schedule: scheduleOfRun(training.schedule, { ...plan.training, steps: plan.steps }) };
     };
     planWith(undefined); // what is wrong with it comes before anything is written
+    if (!resume) await checkGivesRows(source);
     const seconds = training.steps === null ? secondsToFill(settings.minutes) : undefined;
     const calibration = dryRun || seconds !== undefined ? await calibrate(trainer, source, seconds) : undefined;
     const validation = dryRun && seconds === undefined ? undefined : await openValidation();
@@ -172,14 +173,13 @@ export async function sft(settings: SftSettings, options: RunOptions = {}): Prom
         "set --training.batch 2",
       );
     }
-    checkFiles(files, "replay.files");
     const general = { ...settings.data, train: files, valid: [], validShare: 0.02, format: null };
     // A misspelt option must not do nothing.
     const { name: _, ...known } = pretrainSettings.objective;
     const { values, given } = resolveSettings(known, rest);
     const chosen = Object.fromEntries(Object.entries(values).filter(([key]) => given.has(key)));
     const made = createObjective({ name: objective, ...chosen }, tokenizer);
-    return openTextData(general, { ...rowOptions, packing: true, objective: made }, data.aside);
+    return openTextData(general, { ...rowOptions, packing: true, objective: made, key: "replay.files" }, data.aside);
   }
 
   function derivedOf(notes: readonly Derived[]): Derived[] {

@@ -20,7 +20,7 @@ import { describeDerived, describePlan } from "./describe-plan.ts";
 import { checkAgrees, freshParameters, modelFromSettings } from "./new-model.ts";
 import type { PretrainSettings } from "./pretrain-settings.ts";
 import { reportAside, type SetAside } from "./records.ts";
-import { rowBatches } from "./row-stream.ts";
+import { checkGivesRows, rowBatches } from "./row-stream.ts";
 import { checkNewRun, writeRunConfig } from "./run-folder.ts";
 import { engineOf, modelFolder, type RunSummary, runTraining } from "./run-training.ts";
 import { scheduleOfRun } from "./schedule-of-run.ts";
@@ -60,6 +60,7 @@ export async function pretrain(settings: PretrainSettings, options: RunOptions =
       return { plan, schedule: scheduleOfRun(settings.training.schedule, plan) };
     };
     planWith(undefined); // what is wrong with it comes before anything is written
+    if (!resume) await checkGivesRows(source);
     const seconds = settings.training.steps === null ? secondsToFill(settings.minutes) : undefined;
     const calibration = dryRun || seconds !== undefined ? await calibrate(trainer, source, seconds) : undefined;
     const isEvaluated = !dryRun || seconds !== undefined;

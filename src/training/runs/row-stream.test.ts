@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { nextTokenSample } from "../objectives/samples.ts";
-import { createRowStream, type RowOptions, type RowPosition, rowBatches } from "./row-stream.ts";
+import { checkGivesRows, createRowStream, type RowOptions, type RowPosition, rowBatches } from "./row-stream.ts";
 
 const items = Array.from({ length: 20 }, (_, i) => [i + 1, i + 1, i + 1]);
 
@@ -79,4 +79,11 @@ it("mixes streams in fixed shares and resumes both", async () => {
 it("refuses data that give no rows", async () => {
   await expect(take(1, { items: () => [] })).rejects.toThrow(/nothing to learn/);
   await expect(take(1, { samples: () => [] })).rejects.toThrow(/nothing to learn/);
+  const replay = createRowStream(options({ items: () => [], key: "replay.files" }));
+  const shares = [
+    { stream: createRowStream(options()), rows: 1 },
+    { stream: replay, rows: 1 },
+  ];
+  await checkGivesRows(rowBatches(shares.slice(0, 1)));
+  await expect(checkGivesRows(rowBatches(shares))).rejects.toThrow(/files of replay.files give nothing to learn/);
 });

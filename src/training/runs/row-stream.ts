@@ -8,7 +8,7 @@
  */
 import { CongError } from "../../support/errors.ts";
 import { createRandom, type Random } from "../../support/random.ts";
-import type { Batch, BatchSource } from "../batches.ts";
+import { type Batch, type BatchSource, readBatches } from "../batches.ts";
 import type { Json } from "../checkpoint.ts";
 import { packSamples, padSample, type Sample, sampleTensors } from "../objectives/samples.ts";
 
@@ -25,6 +25,8 @@ export interface RowOptions<T> {
   readonly packing: boolean;
   readonly padId: number;
   readonly seed: number;
+  /** The setting that names the files, for errors. Default "data.train". */
+  readonly key?: string;
 }
 
 /** After the row: pass, window, rows of that window. */
@@ -76,7 +78,7 @@ export function createRowStream<T>(options: RowOptions<T>): RowStream {
             if (row > skipped) yield { row: sample, position: [pass, at, row] };
           }
         }
-        if (isEmpty) throw noData();
+        if (isEmpty) throw noData(options.key ?? "data.train");
       }
     },
   };
@@ -139,10 +141,23 @@ export function rowBatches(shares: readonly RowShare[]): BatchSource {
   };
 }
 
-const noData = (): CongError =>
+/**
+ * Reads a first batch: data that give none are to be refused before a run makes its folder, which could not be used again.
+ * @throws CongError `NO_DATA`
+ */
+export async function checkGivesRows(source: BatchSource): Promise<void> {
+  const reader = readBatches(source, undefined, 1);
+  try {
+    await reader.next();
+  } finally {
+    await reader.close();
+  }
+}
+
+const noData = (key: string): CongError =>
   new CongError(
     "NO_DATA",
-    "the data give nothing to learn: no text is long enough, or all were set aside",
-    {},
+    `the files of ${key} give nothing to learn: no text is long enough, or all were set aside`,
+    { key },
     "look at the files with `congling data preview`, and at the record format",
   );

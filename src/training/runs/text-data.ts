@@ -21,6 +21,8 @@ export interface TextDataOptions {
   readonly packing: boolean;
   readonly padId: number;
   readonly seed: number;
+  /** The setting that names the files, for errors. Default "data.train". */
+  readonly key?: string;
 }
 
 export interface TextData {
@@ -41,8 +43,8 @@ export function openTextData(
   options: TextDataOptions,
   aside: SetAside = nothingSetAside(),
 ): TextData {
-  checkFiles(settings.train, "data.train");
-  const { objective, length, packing, padId, seed } = options;
+  const { objective, length, packing, padId, seed, key = "data.train" } = options;
+  checkFiles(settings.train, key);
   const stream = (items: () => AsyncIterable<string>, seed: number) =>
     createRowStream<string>({
       items,
@@ -53,6 +55,7 @@ export function openTextData(
       packing,
       padId,
       seed,
+      key,
     });
   const train = stream(() => textsOf(settings, "train", aside), seed);
   const hasValid = settings.valid.length > 0 || settings.validShare > 0;

@@ -202,3 +202,10 @@ it("says what is wrong with records of another format, and with a folder that is
   await writeFile(join(tiny.folder, "file"), "");
   await expect(pretrain(settingsOf("file/run"), silent)).rejects.toThrow(/cannot make the run's folder/);
 });
+
+it("refuses texts that are too short before it makes the folder", async () => {
+  const short = join(tiny.folder, "short.jsonl");
+  await writeFile(short, '{"text":"a"}\n'.repeat(9));
+  await expect(pretrain(settingsOf("short", { "data.train": short }), silent)).rejects.toThrow(/nothing to learn/);
+  await expect(readdir(join(tiny.folder, "short"))).rejects.toThrow();
+});

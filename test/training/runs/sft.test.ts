@@ -164,6 +164,11 @@ it("resumes with identical losses, replay included", async () => {
 it("refuses what cannot be tuned, before anything is written", async () => {
   await expect(sft(settingsOf("x", { method: "freeze", "freeze.layers": 9 }), silent)).rejects.toThrow(/2 layers/);
   await expect(sft(settingsOf("x", { "data.train": tiny.texts }), silent)).rejects.toThrow(/nothing to learn/);
+  const empty = join(tiny.folder, "empty.txt");
+  await writeFile(empty, "");
+  const replay = { "replay.share": 0.25, "replay.files": empty };
+  await expect(sft(settingsOf("x", replay), silent)).rejects.toThrow(/replay.files give nothing to learn/);
+  await expect(sft(settingsOf("x", { length: 33 }), silent)).rejects.toThrow(/training.length is 33.*at most 32 tokens/);
   await expect(stat(join(tiny.folder, "x"))).rejects.toThrow();
 });
 
