@@ -20,7 +20,8 @@ export const pretrainCommand = (): Command =>
     examples,
     table: pretrainSettings,
     defaultOut: "runs/pretrain",
-    run: async (settings, options) => pretrain(await withModelFolders(settings), options),
+    withFolders: withModelFolders,
+    run: pretrain,
   });
 
 /** A run stands for the model it made, and for that model's tokenizer. */

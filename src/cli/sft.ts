@@ -20,7 +20,8 @@ export const sftCommand = (): Command =>
     examples,
     table: sftSettings,
     defaultOut: "runs/sft",
-    run: async (settings, options) => sft(await withModelFolders(settings), options),
+    withFolders: withModelFolders,
+    run: sft,
   });
 
 /** A run stands for the model it made. */

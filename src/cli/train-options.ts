@@ -8,9 +8,14 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { CongError } from "../support/index.ts";
 import {
+  type ChangedSetting,
+  changedSettings,
+  checkChangeable,
   configPath,
+  describeChanges,
   describeSettings,
   interruptSignal,
+  kindOfRun,
   type Override,
   type RunOptions,
   type RunSummary,
@@ -85,6 +90,8 @@ export interface TrainVerb<T extends SettingTable> {
   readonly table: T;
   /** Folder of runs that name none. */
   readonly defaultOut: string;
+  /** Takes the folder of a run for the model it made. */
+  readonly withFolders: (settings: ValuesOf<T>) => Promise<ValuesOf<T>>;
   readonly run: (settings: ValuesOf<T>, options: RunOptions) => Promise<RunSummary | undefined>;
 }
 
@@ -113,7 +120,9 @@ ${verb.examples}`,
 }
 
 async function act<T extends SettingTable>(verb: TrainVerb<T>, given: TrainArguments): Promise<void> {
-  const settings = await settingsOf(verb, given);
+  const say = (text: string) => void process.stdout.write(`${text}\n`);
+  const { settings, changes } = await settingsOfRun(verb, given);
+  if (changes.length > 0) say(`changed for the rest of the run: ${describeChanges(changes)}`);
   const { signal, release } = interruptSignal();
   try {
     const summary = await verb.run(settings, {
@@ -121,33 +130,71 @@ async function act<T extends SettingTable>(verb: TrainVerb<T>, given: TrainArgum
       dryRun: given.dryRun,
       signal,
       began: 0, // loading the program belongs to the run
-      say: (text) => void process.stdout.write(`${text}\n`),
+      say,
       hasColour: process.stdout.isTTY === true,
     });
     if (summary === undefined) return;
     const folder = String(settings.out);
-    process.stdout.write(`${describeSummary(summary, folder)}\n`);
+    say(describeSummary(summary, folder));
     if (summary.reason !== "interrupted") return;
-    process.stdout.write(`go on with: congling ${verb.name} --resume ${folder}\n`);
+    say(`go on with: congling ${verb.name} --resume ${folder}`);
     process.exitCode = 130;
   } finally {
     release();
   }
 }
 
-/** The file, or that of the run to resume; then the command line. */
-async function settingsOf<T extends SettingTable>(
-  { table, defaultOut }: TrainVerb<T>,
+type WithOut<T> = ValuesOf<T> & { readonly out: string };
+
+/**
+ * The file and the command line; or the settings of the run to resume and what the command line changes in them.
+ * @throws CongError `BAD_SETTING`, `BAD_ARGUMENT` for what a resumed run would not heed
+ */
+export async function settingsOfRun<T extends SettingTable>(
+  verb: Pick<TrainVerb<T>, "name" | "table" | "defaultOut" | "withFolders">,
   { file, resume, overrides }: TrainArguments,
-): Promise<ValuesOf<T> & { readonly out: string }> {
-  const read = async (path: string | undefined) =>
-    resolveSettings(table, path === undefined ? {} : await readRunConfig(path), overrides).values;
-  const own = typeof resume === "string" ? undefined : await read(file);
-  const out = typeof resume === "string" ? resume : ((own?.out as string | null | undefined) ?? defaultOut);
-  if (resume === undefined) return { ...own!, out };
-  const saved = configPath(out);
-  if (typeof resume !== "string" && (await stat(saved).catch(() => undefined)) === undefined) return { ...own!, out };
-  return { ...(await read(saved)), out };
+): Promise<{ readonly settings: WithOut<T>; readonly changes: readonly ChangedSetting[] }> {
+  const { table, defaultOut, withFolders } = verb;
+  const content = file === undefined ? {} : await readRunConfig(file);
+  const { values: own, given } = resolveSettings(table, content, typeof resume === "string" ? [] : overrides);
+  const out = typeof resume === "string" ? resume : ((own.out as string | null | undefined) ?? defaultOut);
+  const isBegun = typeof resume === "string" || (await stat(configPath(out)).catch(() => undefined)) !== undefined;
+  if (resume === undefined || !isBegun) return { settings: { ...(await withFolders(own)), out }, changes: [] };
+  await checkKind(verb.name, out);
+  const config = await readRunConfig(configPath(out));
+  const saved = { ...(await withFolders(resolveSettings(table, config).values)), out };
+  // Without a folder the command line's `out` is the one to resume.
+  const asked = await withFolders(resolveSettings(table, { ...(config as object), out }, overrides).values);
+  if (file !== undefined) {
+    const keys = [...given].filter((key) => key !== "out");
+    checkUnedited(file, out, changedSettings(table, asked, await withFolders(own), keys));
+  }
+  const changes = changedSettings(table, saved, asked);
+  checkChangeable(out, changes);
+  return { settings: { ...asked, out }, changes };
+}
+
+/** Settings of another command would be called unknown one by one. */
+async function checkKind(name: string, folder: string): Promise<void> {
+  const kind = await kindOfRun(folder);
+  if (kind === undefined || kind === name) return;
+  throw new CongError(
+    "BAD_ARGUMENT",
+    `${folder} is a run of \`congling ${kind}\``,
+    { folder, kind, wanted: name },
+    `go on with it: congling ${kind} --resume ${folder}`,
+  );
+}
+
+/** A resumed run has the settings it began with: edits of its file would do nothing. */
+function checkUnedited(file: string, folder: string, edits: readonly ChangedSetting[]): void {
+  if (edits.length === 0) return;
+  throw new CongError(
+    "BAD_ARGUMENT",
+    `${file} has other settings than the run in ${folder} began with: ${describeChanges(edits)}`,
+    { file, folder, keys: edits.map(({ key }) => key) },
+    `go on as it began: --resume ${folder} without a file, and what should change as options, such as --steps 2000; or begin a run of its own: --out runs/NAME`,
+  );
 }
 
 function describeSummary({ reason, steps, tokens, seconds, validLoss, loss }: RunSummary, folder: string): string {

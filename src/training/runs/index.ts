@@ -12,8 +12,9 @@ export {
   readSettingsText,
   resolveSettings,
 } from "./resolve-settings.ts";
+export { type ChangedSetting, changedSettings, checkChangeable, describeChanges } from "./resumed-settings.ts";
 export { createRowStream, type RowPosition, type RowStream, rowBatches } from "./row-stream.ts";
-export { configPath, readRunConfig } from "./run-folder.ts";
+export { configPath, kindOfRun, readRunConfig } from "./run-folder.ts";
 export { modelFolder, type RunSummary } from "./run-training.ts";
 export { scheduleOfRun } from "./schedule-of-run.ts";
 export type { NamedOptions, Setting, SettingTable, ValuesOf } from "./setting.ts";

@@ -35,6 +35,12 @@ export async function writeRunConfig(folder: string, kind: string, values: objec
   await write(configPath(folder), head + stringify(values, { lineWidth: 0 }));
 }
 
+/** The command that made the run of a folder, from the head of its config.yaml; undefined without one. */
+export async function kindOfRun(folder: string): Promise<string | undefined> {
+  const text = await readFile(configPath(folder), "utf8").catch(() => "");
+  return /^# congling (\w+),/.exec(text)?.[1];
+}
+
 /** Content of a YAML file. @throws CongError `PATH_NOT_FOUND`, `BAD_YAML` */
 export async function readRunConfig(path: string): Promise<unknown> {
   const text = await readFile(path, "utf8").catch((error: unknown) => {
