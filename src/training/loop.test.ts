@@ -120,6 +120,20 @@ describe("resume", () => {
   });
 });
 
+test.each(["training.json", "optimizer.safetensors"])("a checkpoint without %s is no dead end", async (file) => {
+  await run({ folder, checkpointEvery: 4, totalSteps: 8 });
+  const [four, eight] = [join(folder, "checkpoint-4"), join(folder, "checkpoint-8")];
+  rmSync(join(eight, file));
+  await expect(run({ folder })).rejects.toThrow(
+    `or delete ${eight}: resumed, the run then goes on from the one before it, of step 4`,
+  );
+  rmSync(eight, { recursive: true });
+  expect((await run({ folder })).losses).toEqual((await run()).losses);
+  rmSync(join(folder, "checkpoint-12"), { recursive: true });
+  rmSync(join(four, file));
+  await expect(run({ folder })).rejects.toThrow(`delete ${four}: resumed, the run then goes on from its start`);
+});
+
 test("keeps the last checkpoints only, and removes what dead processes left", async () => {
   const dead = join(folder, "checkpoint-3.tmp-999999999-abcd1234");
   writeFileSync(dead, "");

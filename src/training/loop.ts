@@ -150,15 +150,32 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 async function begin(folder: string, mayResume: boolean, trainer: Trainer): Promise<Manifest | undefined> {
   await mkdir(folder, { recursive: true });
   await removeLeftovers(folder);
-  const last = (await findCheckpoints(folder)).at(-1);
+  const [last, earlier] = (await findCheckpoints(folder)).reverse();
   if (last === undefined) return undefined;
-  if (mayResume) return loadCheckpoint(last.folder, trainer);
+  if (mayResume) {
+    return loadCheckpoint(last.folder, trainer).catch((error: unknown) => {
+      throw withEarlier(error, last.folder, earlier?.step);
+    });
+  }
   throw new CongError(
     "FOLDER_IN_USE",
     `train: ${folder} already holds a run (checkpoint of step ${last.step}) and resume is false`,
     { folder, step: last.step },
     "give another folder, set resume to true to continue it, or delete it",
   );
+}
+
+/** A damaged checkpoint is not the end of a run: what was before it is still there. */
+function withEarlier(error: unknown, folder: string, earlier: number | undefined): unknown {
+  // One of a newer version is sound.
+  const isDamaged =
+    CongError.is(error) && ["BAD_CHECKPOINT", "PATH_NOT_FOUND"].includes(error.code) && !("version" in error.details);
+  if (!isDamaged) return error;
+  const [what = ""] = error.message.split("\n  hint: ");
+  const from =
+    earlier === undefined ? "its start, as there is no earlier one" : `the one before it, of step ${earlier}`;
+  const hint = `nothing was loaded; copy the folder again, or delete ${folder}: resumed, the run then goes on from ${from}`;
+  return new CongError(error.code, what, error.details, hint);
 }
 
 /** Adds the step, and from where one can go on, to an error about numbers. */

@@ -168,7 +168,9 @@ it("refuses what cannot be tuned, before anything is written", async () => {
   await writeFile(empty, "");
   const replay = { "replay.share": 0.25, "replay.files": empty };
   await expect(sft(settingsOf("x", replay), silent)).rejects.toThrow(/replay.files give nothing to learn/);
-  await expect(sft(settingsOf("x", { length: 33 }), silent)).rejects.toThrow(/training.length is 33.*at most 32 tokens/);
+  await expect(sft(settingsOf("x", { length: 33 }), silent)).rejects.toThrow(
+    /training.length is 33.*at most 32 tokens/,
+  );
   await expect(stat(join(tiny.folder, "x"))).rejects.toThrow();
 });
 
