@@ -1,6 +1,6 @@
 /** `congling tokenizer train|report`. */
 import { Command } from "commander";
-import { Progress } from "../support/index.ts";
+import { CongError, Progress } from "../support/index.ts";
 import { loadTokenizer } from "../tokenizers/index.ts";
 import {
   nothingSetAside,
@@ -94,6 +94,14 @@ async function reportAction(folder: string, { data, format, json }: ReportOption
   const tokenizer = await loadTokenizer(folder);
   const report = await reportTokenizer(tokenizer, textsOfFiles({ files: data, format: format ?? null }, aside));
   reportAside(aside, (text) => void process.stderr.write(`${text}\n`));
+  if (report.characters === 0) {
+    throw new CongError(
+      "NO_DATA",
+      "there is nothing to report on: the files hold no text",
+      { data },
+      "give files with text: --data",
+    );
+  }
   if (json === true) {
     process.stdout.write(`${JSON.stringify(report)}\n`);
     return;

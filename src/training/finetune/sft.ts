@@ -22,7 +22,7 @@ import { checkNewRun, writeRunConfig } from "../runs/run-folder.ts";
 import { engineOf, type RunSummary, runTraining } from "../runs/run-training.ts";
 import { scheduleOfRun } from "../runs/schedule-of-run.ts";
 import { nothingHeldOut, openTextData, type TextData } from "../runs/text-data.ts";
-import { measureCosts, type RunCosts, secondsToFill } from "../runs/time-plan.ts";
+import { measureCosts, type RunCosts, sayStepsCount, secondsToFill } from "../runs/time-plan.ts";
 import { trainStep } from "../train-step.ts";
 import { createTrainer, type Trainer } from "../trainer.ts";
 import { openChatData } from "./chat-data.ts";
@@ -93,7 +93,10 @@ export async function sft(settings: SftSettings, options: RunOptions = {}): Prom
       return { plan, schedule: scheduleOfRun(training.schedule, { ...plan.training, steps: plan.steps }) };
     };
     planWith(undefined); // what is wrong with it comes before anything is written
-    if (!resume) await checkGivesRows(source);
+    if (!resume) {
+      sayStepsCount(settings.minutes, training.steps, say);
+      await checkGivesRows(source);
+    }
     const seconds = training.steps === null ? secondsToFill(settings.minutes) : undefined;
     const calibration = dryRun || seconds !== undefined ? await calibrate(trainer, source, seconds) : undefined;
     const validation = dryRun && seconds === undefined ? undefined : await openValidation();

@@ -1,5 +1,5 @@
 /** Steps and rates of a fine-tuning run: what was set by hand stays, the rest follows, each with its reason. */
-import { type Derived, usualCheckpoints, usualEvaluations } from "../runs/depth-plan.ts";
+import { type Derived, usualCheckpoints, usualEvaluations, usualWarmup } from "../runs/depth-plan.ts";
 import type { RunRates } from "../runs/schedule-of-run.ts";
 import { type RunCosts, reasonOf, stepsWithin } from "../runs/time-plan.ts";
 import { usualRates } from "./methods.ts";
@@ -56,12 +56,8 @@ export function planTuning(settings: SftSettings, facts: TuningFacts): TuningPla
     learningRate / 20,
     "a twentieth of the highest",
   );
-  const warmupSteps = choose(
-    "training.warmupSteps",
-    training.warmupSteps,
-    Math.min(Math.max(0, steps - 1), Math.max(5, Math.round(0.03 * steps))),
-    "3 % of the steps",
-  );
+  const warmup = usualWarmup(steps, 5);
+  const warmupSteps = choose("training.warmupSteps", training.warmupSteps, warmup.value, warmup.why);
   const usual = intervalsOf(steps);
   const evaluateEvery = choose(
     "evaluation.every",

@@ -92,6 +92,14 @@ function blankInfilling(tokenizer: Tokenizer, options: ObjectiveOptions): TextOb
     return known;
   };
   const { token = 0.5, sentence = 0.3, generation = 0.2, ratio, meanSpan, shortestGeneration, suffixShare } = options;
+  if (token + sentence + generation === 0) {
+    throw new CongError(
+      "BAD_SETTING",
+      "blank-infilling with token, sentence and generation all 0 has no kind of blank to draw",
+      { token, sentence, generation },
+      "they are shares of the texts: set one of them above 0",
+    );
+  }
   const how = {
     modes: { token, sentence, generation },
     endsSentence,

@@ -1,6 +1,6 @@
 /** Adafactor, as torch.optim.Adafactor: for matrices the second moment is a row and a column instead of a matrix. */
 import { add, div, maximum, mean, minimum, mul, pow, sqrt, sub, type Tensor } from "../../engine/index.ts";
-import { between, oneOf, positive, readOptions } from "../schedules/options.ts";
+import { atLeast, between, oneOf, positive, readOptions } from "../schedules/options.ts";
 import {
   type DecayOptions,
   decayRule,
@@ -33,9 +33,9 @@ export function adafactor(options: AdafactorOptions = {}, rules?: OptimizerRules
   const read = readOptions("adafactor", options, {
     beta2Decay: between(-10, 0, -0.8),
     epsilon: positive(2 ** -23),
-    parameterFloor: between(0, Number.MAX_VALUE, 1e-3),
-    clipThreshold: between(1, Number.MAX_VALUE, 1),
-    weightDecay: between(0, Number.MAX_VALUE, 0),
+    parameterFloor: atLeast(0, 1e-3),
+    clipThreshold: atLeast(1, 1),
+    weightDecay: atLeast(0, 0),
     decayOn: oneOf(["matrices", "all"], "matrices"),
   });
   const { beta2Decay, epsilon, parameterFloor, clipThreshold } = read;

@@ -1,6 +1,6 @@
 /** Adagrad, as torch.optim.Adagrad. */
 import { add, div, mul, sqrt, sub } from "../../engine/index.ts";
-import { between, oneOf, positive, readOptions } from "../schedules/options.ts";
+import { atLeast, oneOf, positive, readOptions } from "../schedules/options.ts";
 import { type DecayOptions, decayRule, type Optimizer, type OptimizerRules } from "./optimizer.ts";
 
 export interface AdagradOptions extends DecayOptions {
@@ -20,10 +20,10 @@ export interface AdagradOptions extends DecayOptions {
  */
 export function adagrad(options: AdagradOptions = {}, rules?: OptimizerRules): Optimizer {
   const read = readOptions("adagrad", options, {
-    rateDecay: between(0, Number.MAX_VALUE, 0),
-    initialAccumulator: between(0, Number.MAX_VALUE, 0),
+    rateDecay: atLeast(0, 0),
+    initialAccumulator: atLeast(0, 0),
     epsilon: positive(1e-10),
-    weightDecay: between(0, Number.MAX_VALUE, 0),
+    weightDecay: atLeast(0, 0),
     decayOn: oneOf(["matrices", "all"], "matrices"),
   });
   const { rateDecay, initialAccumulator, epsilon } = read;

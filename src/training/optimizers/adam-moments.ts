@@ -1,6 +1,6 @@
 /** The two moments and the bias-corrected step that Adam and AdamW share. */
 import { add, div, mul, sqrt, type Tensor, tanh } from "../../engine/index.ts";
-import { between, type Field, oneOf, positive } from "../schedules/options.ts";
+import { atLeast, below1, type Field, oneOf, positive } from "../schedules/options.ts";
 import type { DecayOptions, UpdateCall } from "./optimizer.ts";
 
 export interface AdamOptions extends DecayOptions {
@@ -12,17 +12,14 @@ export interface AdamOptions extends DecayOptions {
   readonly epsilon?: number;
 }
 
-// 1 itself would never forget, and its bias correction divides by 0.
-const largestBeta = 1 - 2 ** -24;
-
-/** Accepts a decay rate of a running mean: from 0 to just below 1. */
-export const beta = (fallback: number): Field<number> => between(0, largestBeta, fallback);
+/** Accepts a decay rate of a running mean: 1 itself would never forget, and its bias correction divides by 0. */
+export const beta = (fallback: number): Field<number> => below1(fallback);
 
 export const adamFields = (weightDecay: number) => ({
   beta1: beta(0.9),
   beta2: beta(0.999),
   epsilon: positive(1e-8),
-  weightDecay: between(0, Number.MAX_VALUE, weightDecay),
+  weightDecay: atLeast(0, weightDecay),
   decayOn: oneOf(["matrices", "all"] as const, "matrices"),
 });
 

@@ -1,6 +1,6 @@
 /** Lion: steps of one size in every coordinate, and one moment instead of Adam's two. */
 import { add, mul, sign, sub } from "../../engine/index.ts";
-import { between, oneOf, readOptions } from "../schedules/options.ts";
+import { atLeast, oneOf, readOptions } from "../schedules/options.ts";
 import { beta } from "./adam-moments.ts";
 import {
   type DecayOptions,
@@ -28,7 +28,7 @@ export function lion(options: LionOptions = {}, rules?: OptimizerRules): Optimiz
   const read = readOptions("lion", options, {
     beta1: beta(0.9),
     beta2: beta(0.99),
-    weightDecay: between(0, Number.MAX_VALUE, 0),
+    weightDecay: atLeast(0, 0),
     decayOn: oneOf(["matrices", "all"], "matrices"),
   });
   const { beta1, beta2 } = read;

@@ -3,7 +3,7 @@
  * Embeddings, output layers, biases and norms get AdamW in the same update.
  */
 import { add, cast, div, matmul, maximum, mul, sqrt, sub, sum, type Tensor } from "../../engine/index.ts";
-import { between, flag, oneOf, positive, readOptions } from "../schedules/options.ts";
+import { atLeast, between, flag, oneOf, positive, readOptions } from "../schedules/options.ts";
 import { adamChange, beta } from "./adam-moments.ts";
 import {
   type DecayOptions,
@@ -72,7 +72,7 @@ export function muon(options: MuonOptions = {}, rules: OptimizerRules = {}): Opt
     fallbackRate: positive(options.adjustRate === "match_rms_adamw" ? 1 : originalFallbackRate),
     fallbackBeta1: beta(0.9),
     fallbackBeta2: beta(0.95),
-    weightDecay: between(0, Number.MAX_VALUE, 0.1),
+    weightDecay: atLeast(0, 0.1),
     decayOn: oneOf(["matrices", "all"], "matrices"),
   });
   const isMuon: ParameterRule = (path, shape) => shape.length === 2 && (rules.muon ?? isHiddenMatrix)(path, shape);

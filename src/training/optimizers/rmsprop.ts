@@ -1,6 +1,6 @@
 /** RMSprop, as torch.optim.RMSprop. */
 import { add, div, mul, sqrt, sub, type Tensor } from "../../engine/index.ts";
-import { between, flag, oneOf, positive, readOptions } from "../schedules/options.ts";
+import { atLeast, between, flag, oneOf, positive, readOptions } from "../schedules/options.ts";
 import { beta } from "./adam-moments.ts";
 import { type DecayOptions, decayRule, type Optimizer, type OptimizerRules, zerosLike } from "./optimizer.ts";
 
@@ -28,7 +28,7 @@ export function rmsprop(options: RmspropOptions = {}, rules?: OptimizerRules): O
     epsilon: positive(1e-8),
     momentum: between(0, 1, 0),
     centered: flag(false),
-    weightDecay: between(0, Number.MAX_VALUE, 0),
+    weightDecay: atLeast(0, 0),
     decayOn: oneOf(["matrices", "all"], "matrices"),
   });
   const { alpha, epsilon, momentum, centered } = read;

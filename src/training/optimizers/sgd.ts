@@ -1,6 +1,6 @@
 /** Stochastic gradient descent with momentum, as torch.optim.SGD. */
 import { add, mul, sub } from "../../engine/index.ts";
-import { between, flag, oneOf, readOptions } from "../schedules/options.ts";
+import { atLeast, between, flag, oneOf, readOptions } from "../schedules/options.ts";
 import {
   type DecayOptions,
   decayRule,
@@ -27,7 +27,7 @@ export function sgd(options: SgdOptions = {}, rules?: OptimizerRules): Optimizer
   const read = readOptions("sgd", options, {
     momentum: between(0, 1, 0),
     nesterov: flag(false),
-    weightDecay: between(0, Number.MAX_VALUE, 0),
+    weightDecay: atLeast(0, 0),
     decayOn: oneOf(["matrices", "all"], "matrices"),
   });
   const { momentum, nesterov } = read;

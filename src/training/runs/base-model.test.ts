@@ -1,9 +1,10 @@
 import { expect, it } from "vitest";
 import { readModelConfig } from "../../models/index.ts";
 import { tinyConfigs } from "../../models/tiny-configs.fixture.ts";
+import type { Tokenizer } from "../../tokenizers/index.ts";
 import { checkLength } from "./base-model.ts";
 import { planModel } from "./depth-plan.ts";
-import { checkAgrees } from "./new-model.ts";
+import { checkAgrees, modelFromSettings } from "./new-model.ts";
 import { pretrainSettings } from "./pretrain-settings.ts";
 import { resolveSettings } from "./resolve-settings.ts";
 
@@ -37,4 +38,14 @@ it("refuses what contradicts the model to go on from, and takes what equals it",
   expect(() => check({}, { hidden: 77 })).toThrow("model.hidden is 77");
   expect(() => check({}, { type: "llama" })).toThrow('model.type is "llama"');
   expect(() => check({}, { config: { head_dim: 4 } })).toThrow("model.config.head_dim is 4");
+});
+
+it("blames the heads where they cut the width into odd pieces", () => {
+  const tokenizer = { vocabularySize: 64, specialTokens: new Map(), ids: {} } as unknown as Tokenizer;
+  const make = (model: object) => {
+    const settings = settingsOf({ model });
+    return modelFromSettings(settings, planModel(settings).sizes, tokenizer);
+  };
+  expect(make({ hidden: 32, heads: 4 }).config.headSize).toBe(8);
+  expect(() => make({ hidden: 32, heads: 5 })).toThrow(/model.heads is 5.*model.hidden is 32.*\n.*one of 1, 2, 4, 8$/);
 });

@@ -156,16 +156,8 @@ export function planTraining(settings: PretrainSettings, batch: number, facts: T
       : { value: stepsWithin(60 * minutes, facts.costs, intervalsOf), why: reasonOf(minutes, facts.costs) };
   const { value, why } = timed ?? stepsFrom(tokensPerStep, facts);
   const steps = choose("training.steps", training.steps, () => value, why);
-  const warmupSteps = choose(
-    "training.warmupSteps",
-    training.warmupSteps,
-    () => Math.min(Math.max(0, steps - 1), Math.max(10, Math.round(0.03 * steps))),
-    Math.round(0.03 * steps) >= 10
-      ? "3 % of the steps"
-      : steps > 10
-        ? "at least 10 steps"
-        : "all steps but one: the run is short",
-  );
+  const warmup = usualWarmup(steps, 10);
+  const warmupSteps = choose("training.warmupSteps", training.warmupSteps, () => warmup.value, warmup.why);
   const usual = intervalsOf(steps);
   const evaluateEvery = choose(
     "evaluation.every",
@@ -189,6 +181,14 @@ export function planTraining(settings: PretrainSettings, batch: number, facts: T
     checkpointEvery,
     derived,
   };
+}
+
+/** @param fewest steps that a warm-up takes where the run has more */
+export function usualWarmup(steps: number, fewest: number): { readonly value: number; readonly why: string } {
+  const share = Math.round(0.03 * steps);
+  if (share >= fewest) return { value: share, why: "3 % of the steps" };
+  if (steps > fewest) return { value: fewest, why: `at least ${fewest} steps` };
+  return { value: Math.max(0, steps - 1), why: "all steps but one: the run is short" };
 }
 
 /** @param validationShare tokens of a validation, of those of a step; forward alone, they cost a third */

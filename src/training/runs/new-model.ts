@@ -40,7 +40,27 @@ export function modelFromSettings(
     eos_token_id: ends.length === 0 ? null : ends.length === 1 ? ends[0]! : ends,
   };
   const json = model.type === "bert" ? { ...common, architectures: ["BertForMaskedLM"] } : { ...common, ...decoder };
-  return readModelConfig({ ...json, ...(model.config as JsonObject) });
+  try {
+    return readModelConfig({ ...json, ...(model.config as JsonObject) });
+  } catch (error) {
+    const isRotary = CongError.is(error) && error.code === "BAD_CONFIG" && "rotating" in error.details;
+    if (!isRotary || "head_dim" in model.config) throw error;
+    throw oddHeads(hidden, heads, error.details.rotating);
+  }
+}
+
+/** Nobody who set two numbers should be told about a third that follows from them. */
+function oddHeads(hidden: number, heads: number, rotating: unknown): CongError {
+  // Heads of a multiple of 4 channels: half of them, which is what a GLM turns, are pairs.
+  const fitting = Array.from({ length: hidden }, (_, i) => i + 1).filter((each) => hidden % (4 * each) === 0);
+  return new CongError(
+    "BAD_SETTING",
+    `model.heads is ${heads}: of the ${Math.floor(hidden / heads)} channels of a head (model.hidden is ${hidden}) ${rotating} would rotate, which are no pairs`,
+    { hidden, heads, rotating },
+    fitting.length === 0
+      ? "take a width that is a multiple of 4: --model.hidden"
+      : `set --model.heads to one of ${fitting.join(", ")}`,
+  );
 }
 
 /**

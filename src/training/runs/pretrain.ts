@@ -25,7 +25,7 @@ import { checkNewRun, writeRunConfig } from "./run-folder.ts";
 import { engineOf, modelFolder, type RunSummary, runTraining } from "./run-training.ts";
 import { scheduleOfRun } from "./schedule-of-run.ts";
 import { type DataSize, measureData, nothingHeldOut, openTextData, type TextData } from "./text-data.ts";
-import { measureCosts, type RunCosts, secondsToFill } from "./time-plan.ts";
+import { measureCosts, type RunCosts, sayStepsCount, secondsToFill } from "./time-plan.ts";
 
 export interface RunOptions {
   /** Go on with the run in the folder; otherwise the folder must not hold one. Default false. */
@@ -60,7 +60,10 @@ export async function pretrain(settings: PretrainSettings, options: RunOptions =
       return { plan, schedule: scheduleOfRun(settings.training.schedule, plan) };
     };
     planWith(undefined); // what is wrong with it comes before anything is written
-    if (!resume) await checkGivesRows(source);
+    if (!resume) {
+      sayStepsCount(settings.minutes, settings.training.steps, say);
+      await checkGivesRows(source);
+    }
     const seconds = settings.training.steps === null ? secondsToFill(settings.minutes) : undefined;
     const calibration = dryRun || seconds !== undefined ? await calibrate(trainer, source, seconds) : undefined;
     const isEvaluated = !dryRun || seconds !== undefined;

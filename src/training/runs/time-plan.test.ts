@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { usualCheckpoints, usualEvaluations } from "./depth-plan.ts";
-import { type RunCosts, secondsOf, stepsWithin } from "./time-plan.ts";
+import { usualCheckpoints, usualEvaluations, usualWarmup } from "./depth-plan.ts";
+import { type RunCosts, sayStepsCount, secondsOf, stepsWithin } from "./time-plan.ts";
 
 const intervalsOf = (steps: number) => ({
   evaluateEvery: usualEvaluations(steps, 2),
@@ -35,4 +35,19 @@ it("makes one step where there is no time for any", () => {
   const costs = { step: 1, evaluation: 1, checkpoint: 1, fixed: 30 };
   expect(stepsWithin(20, costs, intervalsOf)).toBe(1);
   expect(stepsWithin(31, costs, intervalsOf)).toBe(1);
+});
+
+it("says so where steps and minutes are both given", () => {
+  const said: string[] = [];
+  sayStepsCount(5, null, (text) => said.push(text));
+  sayStepsCount(null, 8, (text) => said.push(text));
+  expect(said).toEqual([]);
+  sayStepsCount(5, 8, (text) => said.push(text));
+  expect(said.join()).toContain("training.steps is 8, so minutes (5) sets nothing");
+});
+
+it("gives a warm-up its true reason", () => {
+  expect(usualWarmup(8, 5)).toEqual({ value: 5, why: "at least 5 steps" });
+  expect(usualWarmup(4, 5)).toEqual({ value: 3, why: "all steps but one: the run is short" });
+  expect(usualWarmup(1000, 5)).toEqual({ value: 30, why: "3 % of the steps" });
 });

@@ -15,6 +15,12 @@ import type { Calibration } from "./cost.ts";
 export const secondsToFill = (minutes: number | null): number | undefined =>
   minutes === null ? undefined : 60 * minutes;
 
+/** Says that of a number of steps and a time to fill, both given for a new run, the steps count. */
+export function sayStepsCount(minutes: number | null, steps: number | null, say: (text: string) => void): void {
+  if (minutes === null || steps === null) return;
+  say(`training.steps is ${steps}, so minutes (${minutes}) sets nothing: leave out one of them`);
+}
+
 /** Seconds of what a run consists of. */
 export interface RunCosts {
   readonly step: number;

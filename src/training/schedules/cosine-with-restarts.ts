@@ -1,5 +1,5 @@
 /** Cosine decay which jumps back to the peak at the end of every cycle (warm restarts). */
-import { between, checkOrder, count, positive, readOptions } from "./options.ts";
+import { atLeast, checkOrder, count, positive, readOptions } from "./options.ts";
 import { cosineBetween, type Schedule, warmUpThen } from "./schedule.ts";
 
 export interface CosineWithRestartsOptions {
@@ -27,7 +27,7 @@ export function cosineWithRestarts(options: CosineWithRestartsOptions): Schedule
     learningRate: positive(),
     cycleSteps: count(1),
     cycleMultiplier: count(1, 1),
-    minimumLearningRate: between(0, Number.MAX_VALUE, 0),
+    minimumLearningRate: atLeast(0, 0),
     warmupSteps: count(0, 0),
   });
   checkOrder("cosine_with_restarts", read);

@@ -1,5 +1,5 @@
 /** Half a cosine from the peak to a floor: the usual schedule of pre-training. */
-import { between, checkOrder, count, oneOf, positive, readOptions } from "./options.ts";
+import { atLeast, checkOrder, count, oneOf, positive, readOptions } from "./options.ts";
 import { cosineBetween, type Schedule, warmUpThen } from "./schedule.ts";
 
 export interface CosineOptions {
@@ -27,7 +27,7 @@ export function cosine(options: CosineOptions): Schedule {
     learningRate: positive(),
     totalSteps: count(1),
     warmupSteps: count(0, 0),
-    minimumLearningRate: between(0, Number.MAX_VALUE, 0),
+    minimumLearningRate: atLeast(0, 0),
     afterEnd: oneOf(["hold", "rise"], "hold"),
   });
   checkOrder("cosine", read);

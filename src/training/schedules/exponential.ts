@@ -1,5 +1,5 @@
 /** Geometric decay: smoothly every step (`exponential`), or in stairs (`step`). */
-import { between, checkOrder, count, positive, readOptions } from "./options.ts";
+import { atLeast, checkOrder, count, positive, readOptions, upTo1 } from "./options.ts";
 import { type Schedule, warmUpThen } from "./schedule.ts";
 
 export interface ExponentialOptions {
@@ -19,8 +19,8 @@ export interface StepOptions extends ExponentialOptions {
 
 const exponentialFields = {
   learningRate: positive(),
-  decayFactor: between(Number.MIN_VALUE, 1),
-  minimumLearningRate: between(0, Number.MAX_VALUE, 0),
+  decayFactor: upTo1(),
+  minimumLearningRate: atLeast(0, 0),
   warmupSteps: count(0, 0),
 };
 

@@ -1,5 +1,5 @@
 /** One rise to a high peak and one long fall to nearly nothing, for quick training at large rates. */
-import { between, count, oneOf, positive, readOptions } from "./options.ts";
+import { atLeast, between, count, oneOf, positive, readOptions } from "./options.ts";
 import { cosineBetween, type Schedule, warmUpThen } from "./schedule.ts";
 
 const shapes = ["cosine", "linear"] as const;
@@ -34,8 +34,8 @@ export function oneCycle(options: OneCycleOptions): Schedule {
       learningRate: positive(),
       totalSteps: count(1),
       riseFraction: between(0, 1, 0.3),
-      startDivisor: between(1, Number.MAX_VALUE, 25),
-      endDivisor: between(1, Number.MAX_VALUE, 1e4),
+      startDivisor: atLeast(1, 25),
+      endDivisor: atLeast(1, 1e4),
       shape: oneOf(shapes, "cosine"),
     },
   );

@@ -23,6 +23,18 @@ const isNumber = (value: unknown): value is number => typeof value === "number" 
 export const positive = (fallback?: number): Field<number> =>
   field("a number above 0", (value) => isNumber(value) && value > 0, fallback);
 
+/** A number from `low` on. */
+export const atLeast = (low: number, fallback?: number): Field<number> =>
+  field(`a number of at least ${low}`, (value) => isNumber(value) && value >= low, fallback);
+
+/** A number from 0 to below 1; what is below in float64 and 1 in float32 counts as 1. */
+export const below1 = (fallback?: number): Field<number> =>
+  field("a number from 0 to below 1", (value) => isNumber(value) && value >= 0 && value <= 1 - 2 ** -24, fallback);
+
+/** A number above 0 up to 1. */
+export const upTo1 = (fallback?: number): Field<number> =>
+  field("a number above 0, at most 1", (value) => isNumber(value) && value > 0 && value <= 1, fallback);
+
 /** A number from `low` to `high`, both included. */
 export const between = (low: number, high: number, fallback?: number): Field<number> =>
   field(`a number from ${low} to ${high}`, (value) => isNumber(value) && value >= low && value <= high, fallback);

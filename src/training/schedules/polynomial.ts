@@ -1,5 +1,5 @@
 /** Polynomial decay to a floor; the straight line is its first power. */
-import { between, checkOrder, count, positive, readOptions } from "./options.ts";
+import { atLeast, checkOrder, count, positive, readOptions } from "./options.ts";
 import { type Schedule, warmUpThen } from "./schedule.ts";
 
 export interface LinearOptions {
@@ -22,7 +22,7 @@ const linearFields = {
   learningRate: positive(),
   totalSteps: count(1),
   warmupSteps: count(0, 0),
-  minimumLearningRate: between(0, Number.MAX_VALUE, 0),
+  minimumLearningRate: atLeast(0, 0),
 };
 
 /**

@@ -2,7 +2,7 @@
  * Warm-up, stable, decay: a constant rate for as long as one likes, then a short decay. Checkpoints of the stable part
  * can be decayed at any time, so one run serves several lengths of training.
  */
-import { between, checkOrder, count, oneOf, positive, readOptions } from "./options.ts";
+import { atLeast, checkOrder, count, oneOf, positive, readOptions } from "./options.ts";
 import { cosineBetween, type Schedule, warmUpThen } from "./schedule.ts";
 
 const shapes = ["cosine", "linear", "one_minus_sqrt"] as const;
@@ -34,7 +34,7 @@ export function wsd(options: WsdOptions): Schedule {
     stableSteps: count(0),
     decaySteps: count(1),
     warmupSteps: count(0, 0),
-    minimumLearningRate: between(0, Number.MAX_VALUE, 0),
+    minimumLearningRate: atLeast(0, 0),
     shape: oneOf(shapes, "cosine"),
   });
   checkOrder("wsd", read);
