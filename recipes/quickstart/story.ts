@@ -100,8 +100,8 @@ function figures({ trigram, pretrained, tuned, tokenizer }: Story): Section {
     title: both("Figures", "成绩"),
     text: [
       both(
-        "On poems of the test split, which nothing was learned from; small print: 95 % intervals by bootstrap over items. An interval without width means that all items came out alike.",
-        "在测试集的诗上测得，训练没有用过它们；小字为按题自助抽样的 95% 区间，区间无宽度表示各题结果相同。",
+        "On poems of the test split, which nothing was learned from; small print: 95 % intervals by bootstrap over items.",
+        "在测试集的诗上测得，训练没有用过它们；小字为按题自助抽样的 95% 区间。",
       ),
       both(
         "First what the model expects of poems (fewer bits are better), then what it answers to instructions. Rhyme and tones are judged only where the form is right, hence a dash where no poem kept it.",

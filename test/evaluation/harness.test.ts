@@ -53,7 +53,9 @@ describe("choices", () => {
     const { model } = uniformModel({ score: knowing });
     const { tasks: reports } = await evaluate(model, [letters], { name: "knowing", data });
     const [report] = reports;
-    expect(report!.figures[0]).toMatchObject({ name: "accuracy", value: 1, low: 1, high: 1, onChance: false });
+    expect(report!.figures[0]).toMatchObject({ name: "accuracy", value: 1, high: 1, onChance: false });
+    // All 150 are right, which 97.5 % would be often enough: Wilson, 150 / (150 + 1.96²).
+    expect(report!.figures[0]!.low).toBeCloseTo(0.975, 3);
     expect(report!.figures[0]!.chance).toBeCloseTo(1 / 3, 12);
     expect(report!.groups).toEqual([
       { group: "few", items: 30, value: 1 },

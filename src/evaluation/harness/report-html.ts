@@ -30,8 +30,8 @@ export function reportHtml(evaluation: Evaluation): string {
 <p class="soft">${escaped(name)} · ${escaped(family)} · ${escaped(dtype)} · ${both(`seed ${seed}`, `种子 ${seed}`)} · ${escaped(date)}</p>
 ${tasks.map(section).join("\n")}
 <p class="soft">${both(
-    "Intervals: 95 % by bootstrap over items; the line through a bar. Dashed: guessing. Dotted: texts that people wrote.",
-    "区间：按题目自助抽样的 95% 区间，即条形上的横线。虚线：乱猜。点线：人写的原文。",
+    "Intervals: 95 % by bootstrap over items, by Wilson's formula where all came out alike; the line through a bar. Dashed: guessing. Dotted: texts that people wrote.",
+    "区间：按题目自助抽样的 95% 区间（各题结果相同时用 Wilson 公式），即条形上的横线。虚线：乱猜。点线：人写的原文。",
   )}</p>
 </body></html>
 `;

@@ -1,5 +1,14 @@
 /** From results of items to figures with intervals, a chance line where there is one, and what may be concluded. */
-import { bitsPerByte, bitsPerCharacter, bootstrapInterval, bootstrapMean, perplexity } from "../metrics/index.ts";
+import {
+  bitsPerByte,
+  bitsPerCharacter,
+  bootstrapInterval,
+  type Interval,
+  meanOf,
+  perplexity,
+  type Statistic,
+  wilsonInterval,
+} from "../metrics/index.ts";
 import type { GenerationItem, GenerationTask } from "./task.ts";
 
 export interface Figure {
@@ -7,7 +16,7 @@ export interface Figure {
   readonly title: string;
   readonly titleZh: string;
   readonly value: number;
-  /** 95 % bootstrap interval. */
+  /** 95 % interval by bootstrap; by Wilson's formula for a share of which every item is 0 or every item 1. */
   readonly low: number;
   readonly high: number;
   /** How the value is written: a share as per cent. */
@@ -56,7 +65,7 @@ export function choiceFigures(results: readonly ChoiceResult[], seed: number): F
   const groups = groupNumbers(results.map(({ group }) => group));
   const figure = (name: string, title: string, titleZh: string, right: (result: ChoiceResult) => boolean): Figure => {
     const values = results.map((result) => (right(result) ? 1 : 0));
-    const { value, low, high } = bootstrapInterval(values.length, meanOverGroups(values, groups), { seed });
+    const { value, low, high } = shareInterval(values, meanOverGroups(values, groups), seed);
     const onChance = low <= chance && chance <= high;
     return { name, title, titleZh, value, low, high, unit: "share", chance, onChance, items: values.length };
   };
@@ -86,6 +95,18 @@ export function groupAccuracies(results: readonly ChoiceResult[]): { group: stri
   return [...groups]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([group, own]) => ({ group, items: own.length, value: own.filter(isRight).length / own.length }));
+}
+
+/** Resamples of items that came out alike are alike too: their interval would be a point, however few they are. */
+function shareInterval(
+  values: readonly number[],
+  statistic: Statistic,
+  seed: number,
+): Pick<Interval, "value" | "low" | "high"> {
+  const count = values.length;
+  const [first] = values;
+  const isAlike = (first === 0 || first === 1) && values.every((value) => value === first);
+  return isAlike ? wilsonInterval(first * count, count) : bootstrapInterval(count, statistic, { seed });
 }
 
 function groupNumbers(names: readonly (string | undefined)[]): readonly number[] {
@@ -132,7 +153,7 @@ export function generationFigures(
   return Object.entries(task.scores).flatMap(([name, titles]) => {
     const values = results.flatMap(({ scores }) => (scores[name] === undefined ? [] : [scores[name]]));
     if (values.length === 0) return [];
-    const { value, low, high } = bootstrapMean(values, { seed });
+    const { value, low, high } = shareInterval(values, meanOf(values), seed);
     const reference = references[name];
     return [
       {

@@ -69,3 +69,4 @@ export {
 } from "./significance.ts";
 export { type TerOptions, type TerScore, type TerStatistics, ter, terFromStatistics, terStatistics } from "./ter.ts";
 export { type BleuTokenizer, bleuTokens } from "./text-units.ts";
+export { wilsonInterval } from "./wilson.ts";

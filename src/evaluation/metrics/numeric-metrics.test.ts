@@ -20,6 +20,7 @@ import {
   precisionRecallF1,
   rocAuc,
   rocAucOneVersusRest,
+  wilsonInterval,
 } from "./index.ts";
 
 describe("labels", () => {
@@ -128,6 +129,16 @@ describe("significance", () => {
     }
     expect(hits).toBeGreaterThan(85);
     expect(hits).toBeLessThan(100);
+  });
+  test("a share has an interval where every example is alike, by Wilson's formula", () => {
+    // With p = 0 the formula is z² / (n + z²): 3.8416 / 103.8416.
+    expect(wilsonInterval(0, 100)).toMatchObject({ value: 0, low: 0, high: expect.closeTo(0.0369948, 7) });
+    expect(wilsonInterval(100, 100)).toMatchObject({ value: 1, low: expect.closeTo(0.9630052, 7), high: 1 });
+    // By hand: (0.3 + 0.19208) / 1.38416 ± 1.96 · √(0.021 + 0.009604) / 1.38416.
+    const { low, high, signature } = wilsonInterval(3, 10);
+    expect([low, high]).toEqual([expect.closeTo(0.1077893, 6), expect.closeTo(0.6032268, 6)]);
+    expect(signature).toBe("wilson|z:1.96");
+    expect(() => wilsonInterval(2, 1)).toThrow("hits");
   });
   test("any statistic can be resampled", () => {
     const largest = bootstrapInterval(3, (picked) => Math.max(...picked), { resamples: 50 });
