@@ -41,10 +41,13 @@ function wordF1(a: string, b: string): number {
   return (2 * overlap(countNgrams(mine, 1), countNgrams(other, 1))) / (mine.length + other.length);
 }
 
+/** Between Python's word borders, which know all letters: with JavaScript's \b the choice "选A" would lose its letter. */
+const article = /(?<![\p{L}\p{N}_])(?:a|an|the)(?![\p{L}\p{N}_])/gu;
+
 /** `squad`: lower case, without ASCII punctuation, the articles a, an, the, and surplus white space. */
 export function normalizeAnswer(text: string, normalization: AnswerNormalization): string {
   if (normalization === "none") return text;
   if (normalization === "trim") return stripSpace(text);
   const bare = text.toLowerCase().replace(/[!-/:-@[-`{-~]/g, "");
-  return splitSpace(bare.replace(/\b(?:a|an|the)\b/g, " ")).join(" ");
+  return splitSpace(bare.replace(article, " ")).join(" ");
 }

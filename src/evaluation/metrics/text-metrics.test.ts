@@ -7,6 +7,7 @@ import {
   chrf,
   distinct,
   exactMatch,
+  normalizeAnswer,
   rouge,
   rougeUnits,
   sentenceBleu,
@@ -159,5 +160,8 @@ test("exact match and answer F1", () => {
   expect(exactMatch(["北京 ", "x"], [["北京"], ["y", "z"]])).toEqual({ score: 0.5, signature: "nrefs:var|norm:trim" });
   expect(exactMatch(["The cat!"], [["cat"]]).score).toBe(0);
   expect(exactMatch(["The cat!"], [["cat"]], "squad").score).toBe(1);
+  // As in Python, a letter beside letters of another script is part of their word.
+  expect(exactMatch(["选A"], [["选"]], "squad").score).toBe(0);
+  expect(normalizeAnswer("A café; “the” one", "squad")).toBe("café “ ” one");
   expect(answerF1(["the big cat", ""], [["a cat", "dog"], ["x"]])).toBeCloseTo((2 / 3 + 0) / 2, 12);
 });
