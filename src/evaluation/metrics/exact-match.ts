@@ -1,4 +1,5 @@
 /** Exact match of answers, as they are or after SQuAD's normalisation (Rajpurkar et al. 2016), and its token F1. */
+import { checkOneOf } from "../../support/index.ts";
 import { checkTexts, referenceCount } from "./arguments.ts";
 import { countNgrams, overlap } from "./ngrams.ts";
 import { splitSpace, stripSpace } from "./text-units.ts";
@@ -46,6 +47,7 @@ const article = /(?<![\p{L}\p{N}_])(?:a|an|the)(?![\p{L}\p{N}_])/gu;
 
 /** `squad`: lower case, without ASCII punctuation, the articles a, an, the, and surplus white space. */
 export function normalizeAnswer(text: string, normalization: AnswerNormalization): string {
+  checkOneOf("normalizeAnswer", { normalization }, ["none", "trim", "squad"]);
   if (normalization === "none") return text;
   if (normalization === "trim") return stripSpace(text);
   const bare = text.toLowerCase().replace(/[!-/:-@[-`{-~]/g, "");

@@ -2,7 +2,7 @@
  * ROUGE-N and ROUGE-L (Lin 2004): n-grams, or the longest common subsequence, that text and reference share. From 0 to 1.
  * Without stemming, at sentence level. Chinese is scored by characters, or by words of a segmenter that is passed in.
  */
-import { checkRange } from "../../support/index.ts";
+import { checkRange, unknownName } from "../../support/index.ts";
 import { checkTexts, referenceCount } from "./arguments.ts";
 import { countNgrams, ngramTotal, overlap } from "./ngrams.ts";
 
@@ -79,6 +79,7 @@ export function sentenceRouge(
   };
 }
 
+/** Throws `UNKNOWN_NAME` for another unit's name. */
 export function rougeUnits(text: string, unit: RougeUnit): string[] {
   if (unit === "character") return [...text].filter((letter) => letter.trim() !== "");
   if (unit === "word") {
@@ -90,6 +91,8 @@ export function rougeUnits(text: string, unit: RougeUnit): string[] {
         ) ?? []
     );
   }
+  // A text has a method of this name too, which would cut at other places.
+  if (typeof unit === "string") throw unknownName("ROUGE unit", unit, ["character", "word"]);
   return unit.split(text);
 }
 

@@ -144,6 +144,10 @@ describe("ROUGE", () => {
     const { f } = sentenceRouge("a b", ["a"], { beta: 2 }).rouge1;
     expect(f).toBeCloseTo((5 * 0.5) / (4 * 0.5 + 1), 12);
   });
+  test("an unknown unit is named", () => {
+    expect(() => sentenceRouge("a", ["b"], { unit: "chars" as "character" })).toThrow('unknown ROUGE unit "chars"');
+    expect(() => distinct(["a"], 1, "words" as "word")).toThrow('unknown ROUGE unit "words"');
+  });
   test("longest common subsequence", () => {
     expect(longestCommonSubsequence([..."ABCBDAB"], [..."BDCABA"])).toBe(4);
     expect(longestCommonSubsequence([], ["a"])).toBe(0);
@@ -160,6 +164,7 @@ test("exact match and answer F1", () => {
   expect(exactMatch(["北京 ", "x"], [["北京"], ["y", "z"]])).toEqual({ score: 0.5, signature: "nrefs:var|norm:trim" });
   expect(exactMatch(["The cat!"], [["cat"]]).score).toBe(0);
   expect(exactMatch(["The cat!"], [["cat"]], "squad").score).toBe(1);
+  expect(() => exactMatch(["A"], [["a"]], "lower" as "trim")).toThrow('normalization is "lower"');
   // As in Python, a letter beside letters of another script is part of their word.
   expect(exactMatch(["选A"], [["选"]], "squad").score).toBe(0);
   expect(normalizeAnswer("A café; “the” one", "squad")).toBe("café “ ” one");
