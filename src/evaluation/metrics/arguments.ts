@@ -48,6 +48,17 @@ export function checkTexts(
   });
 }
 
+/** For functions that score a single text: throws `BAD_ARGUMENT` where it has nothing to be compared with. */
+export function checkReferences(metric: string, references: readonly string[]): void {
+  if (Array.isArray(references) && references.length > 0) return;
+  throw new CongError(
+    "BAD_ARGUMENT",
+    `${metric}: the references are ${JSON.stringify(references)}`,
+    { metric },
+    "pass a list of at least one reference text",
+  );
+}
+
 /** How many references each text has, for signatures: a number, or "var". */
 export function referenceCount(references: readonly (readonly string[])[]): string {
   const counts = new Set(references.map((texts) => texts.length));

@@ -2,8 +2,8 @@
  * BLEU (Papineni et al. 2002) with sacreBLEU's tokenizers and smoothings; scores from 0 to 100 equal sacreBLEU 2.
  * Smoothings: Chen and Cherry 2014, methods 1 (floor), 2 (add-k), 3 (exp).
  */
-import { checkOneOf } from "../../support/index.ts";
-import { checkTexts, referenceCount } from "./arguments.ts";
+import { checkInteger, checkOneOf } from "../../support/index.ts";
+import { checkReferences, checkTexts, referenceCount } from "./arguments.ts";
 import { countNgrams, largestCounts, ngramTotal, overlap } from "./ngrams.ts";
 import { type BleuTokenizer, bleuTokens } from "./text-units.ts";
 
@@ -67,7 +67,9 @@ export function bleuStatistics(
   references: readonly string[],
   options: BleuOptions = {},
 ): BleuStatistics {
+  checkReferences("bleu", references);
   const { tokenizer = "13a", lowercase = false, maxOrder = 4 } = options;
+  checkInteger("bleu", { maxOrder }, { min: 1 });
   const tokens = bleuTokens(hypothesis, tokenizer, lowercase);
   const referenceTokens = references.map((text) => bleuTokens(text, tokenizer, lowercase));
   const orders = Array.from({ length: maxOrder }, (_, i) => i + 1);

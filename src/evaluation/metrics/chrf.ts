@@ -1,7 +1,8 @@
 /**
  * chrF (Popović 2015) and chrF++ (Popović 2017, `wordOrder: 2`); scores from 0 to 100 equal sacreBLEU 2.
  */
-import { checkTexts, referenceCount } from "./arguments.ts";
+import { checkInteger } from "../../support/index.ts";
+import { checkReferences, checkTexts, referenceCount } from "./arguments.ts";
 import { countNgrams, ngramTotal, overlap } from "./ngrams.ts";
 import { splitSpace } from "./text-units.ts";
 
@@ -42,6 +43,10 @@ export function chrfStatistics(
   references: readonly string[],
   options: ChrfOptions = {},
 ): ChrfStatistics {
+  checkReferences("chrf", references);
+  const { characterOrder = 6, wordOrder = 0 } = options;
+  checkInteger("chrf", { characterOrder }, { min: 1 });
+  checkInteger("chrf", { wordOrder }, { min: 0 });
   const units = unitsOf(hypothesis, options);
   let best: ChrfStatistics = [];
   let bestScore = -1;

@@ -3,7 +3,7 @@
  * Without stemming, at sentence level. Chinese is scored by characters, or by words of a segmenter that is passed in.
  */
 import { checkRange, unknownName } from "../../support/index.ts";
-import { checkTexts, referenceCount } from "./arguments.ts";
+import { checkReferences, checkTexts, referenceCount } from "./arguments.ts";
 import { countNgrams, ngramTotal, overlap } from "./ngrams.ts";
 
 /**
@@ -61,6 +61,7 @@ export function sentenceRouge(
   references: readonly string[],
   options: RougeOptions = {},
 ): Omit<RougeScores, "signature"> {
+  checkReferences("rouge", references);
   const { unit = "word", beta = 1 } = options;
   const units = rougeUnits(hypothesis, unit);
   const best = (score: (other: readonly string[]) => RougeScore) =>

@@ -2,7 +2,7 @@
  * Translation edit rate (Snover et al. 2006): edits and shifts of word groups per reference word, in percent; 0 is best.
  * Scores equal sacreBLEU 2, whose limits on shifts (10 words, 50 places, 1,000 tries) are kept.
  */
-import { checkTexts, referenceCount } from "./arguments.ts";
+import { checkReferences, checkTexts, referenceCount } from "./arguments.ts";
 import { type EditOperation, editCost, editTrace } from "./edit-trace.ts";
 import { type TerTokenOptions, terTokens } from "./ter-tokens.ts";
 
@@ -42,6 +42,7 @@ export function terStatistics(
   references: readonly string[],
   options: TerOptions = {},
 ): TerStatistics {
+  checkReferences("ter", references);
   const words = terTokens(hypothesis, options);
   const others = references.map((text) => terTokens(text, options));
   return {

@@ -3,8 +3,10 @@ import { describe, expect, test } from "vitest";
 import {
   answerF1,
   bleu,
+  bleuStatistics,
   bleuTokens,
   chrf,
+  chrfStatistics,
   distinct,
   exactMatch,
   normalizeAnswer,
@@ -13,6 +15,7 @@ import {
   sentenceBleu,
   sentenceRouge,
   ter,
+  terStatistics,
 } from "./index.ts";
 import { longestCommonSubsequence } from "./rouge.ts";
 
@@ -73,6 +76,11 @@ describe("BLEU", () => {
     expect(() => bleu(["a"], [["", ""]])).toThrow("text 0 has no reference");
     expect(() => bleu(["a"], ["a" as unknown as string[]])).toThrow("are one string");
     expect(() => bleu([], [])).toThrow("no hypotheses");
+    expect(() => bleu(["a"], [["a"]], { maxOrder: -1 })).toThrow("maxOrder is -1");
+    for (const score of [bleuStatistics, chrfStatistics, sentenceRouge, terStatistics]) {
+      expect(() => score("a", [])).toThrow("the references are []");
+      expect(() => score("a", "a" as unknown as string[])).toThrow('the references are "a"');
+    }
   });
 });
 
