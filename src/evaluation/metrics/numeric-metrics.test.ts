@@ -161,6 +161,11 @@ describe("significance", () => {
       pValue: 1,
     });
   });
+  test("a statistic that has not all examples is refused, not found significant", () => {
+    const [three, five] = [meanOf([1, 0, 1]), meanOf([0, 0, 0, 0, 0])];
+    expect(() => pairedBootstrap(5, three, five)).toThrow("the statistic of all 5 examples is NaN");
+    expect(() => bootstrapInterval(5, three)).toThrow("numbered from 0 to 4");
+  });
   test("p-values of equal systems are spread evenly", () => {
     let small = 0;
     for (let round = 0; round < 100; round++) {

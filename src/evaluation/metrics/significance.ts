@@ -26,7 +26,7 @@ export interface Interval {
   readonly signature: string;
 }
 
-/** Percentile interval of a statistic over `count` examples. Default level 0.95. */
+/** Percentile interval of a statistic over `count` examples. Default level 0.95. Throws `BAD_ARGUMENT` where it is no number. */
 export function bootstrapInterval(
   count: number,
   statistic: Statistic,
@@ -40,7 +40,7 @@ export function bootstrapInterval(
   const mean = scores.reduce((sum, score) => sum + score, 0) / resamples;
   const variance = scores.reduce((sum, score) => sum + (score - mean) ** 2, 0) / Math.max(1, resamples - 1);
   return {
-    value: statistic(Array.from({ length: count }, (_, i) => i)),
+    value: onAll(count, statistic),
     low: quantile(scores, (1 - level) / 2),
     high: quantile(scores, (1 + level) / 2),
     standardError: Math.sqrt(variance),
@@ -64,7 +64,7 @@ export interface PairedTest {
   readonly signature: string;
 }
 
-/** Paired bootstrap: both systems are scored on the same resampled examples, and the differences are centred on 0. */
+/** Paired bootstrap: both systems are scored on the same resampled examples, and the differences are centred on 0. Throws as above. */
 export function pairedBootstrap(
   count: number,
   first: Statistic,
@@ -122,7 +122,14 @@ function sample(random: Random, count: number): number[] {
 }
 
 function onAll(count: number, statistic: Statistic): number {
-  return statistic(Array.from({ length: count }, (_, i) => i));
+  const score = statistic(Array.from({ length: count }, (_, i) => i));
+  if (!Number.isNaN(score)) return score;
+  throw new CongError(
+    "BAD_ARGUMENT",
+    `the statistic of all ${count} examples is NaN`,
+    { count },
+    `it must give a number for any examples numbered from 0 to ${count - 1}: has it values for all of them?`,
+  );
 }
 
 /** Linear between neighbours, as NumPy's default. `sorted` ascends. */
