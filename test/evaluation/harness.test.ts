@@ -161,6 +161,14 @@ describe("results that are kept", () => {
     expect(again.calls()).toBe(0);
   });
 
+  test("a folder that cannot be written is refused before anything is asked", async () => {
+    writeFileSync(join(folder, "a-file"), "");
+    const { model, calls } = uniformModel();
+    const refused = evaluate(model, [letters], options("a-file"));
+    await expect(refused).rejects.toMatchObject({ code: "PATH_NOT_FOUND", message: expect.stringContaining("a-file") });
+    expect(calls()).toBe(0);
+  });
+
   test("results of another run or damaged ones are refused", async () => {
     const { model } = uniformModel();
     await evaluate(model, [letters], { ...options("other"), limit: 5 });

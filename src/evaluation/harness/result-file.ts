@@ -4,7 +4,8 @@
  */
 import { mkdir, open, readFile, truncate } from "node:fs/promises";
 import { dirname } from "node:path";
-import { CongError } from "../../support/index.ts";
+import { CongError } from "../../support/errors.ts";
+import { writeError } from "../../support/files.ts";
 
 export interface ResultRecord {
   readonly id: string;
@@ -17,9 +18,16 @@ export interface ResultFile<R extends ResultRecord> {
   close(): Promise<void>;
 }
 
-/** @param run what the results depend on; @throws CongError `OTHER_RUN` when the file's results depend on something else */
+/**
+ * @param run what the results depend on
+ * @throws CongError `OTHER_RUN` when the file's results depend on something else; what `writeFileAtomic` throws where the folder
+ * cannot be written, before anything is asked
+ */
 export async function openResultFile<R extends ResultRecord>(path: string, run: object): Promise<ResultFile<R>> {
-  await mkdir(dirname(path), { recursive: true });
+  const refuse = (error: unknown): never => {
+    throw writeError(path, error);
+  };
+  await mkdir(dirname(path), { recursive: true }).catch(refuse);
   const text = await readFile(path, "utf8").catch(() => "");
   const whole = text.slice(0, text.lastIndexOf("\n") + 1);
   const [head, ...lines] = whole.split("\n").slice(0, -1);
@@ -27,7 +35,7 @@ export async function openResultFile<R extends ResultRecord>(path: string, run: 
   const done = new Map(lines.map((line, i) => parse<R>(path, line, i + 2)).map((record) => [record.id, record]));
   // UTF-16 units are not bytes: what is kept is counted as it is stored.
   if (whole.length < text.length) await truncate(path, Buffer.byteLength(whole));
-  const file = await open(path, "a");
+  const file = await open(path, "a").catch(refuse);
   if (head === undefined) await file.appendFile(`${JSON.stringify(run)}\n`);
   return {
     done,
