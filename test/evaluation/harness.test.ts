@@ -15,6 +15,7 @@ import {
   rhymes,
   type TextTask,
   tasks,
+  textFileTask,
   toneScore,
   tonesOf,
 } from "../../src/evaluation/index.ts";
@@ -169,11 +170,26 @@ describe("results that are kept", () => {
     expect(calls()).toBe(0);
   });
 
+  test("a file that was changed, or another of the same name, is not taken for the one before", async () => {
+    const path = join(folder, "texts.txt");
+    writeFileSync(path, "a\n\nbb");
+    await evaluate(uniformModel().model, [textFileTask(path)], { ...options("texts"), limit: 1 });
+    // The limit may grow: the same items have the same results.
+    const more = await evaluate(uniformModel().model, [textFileTask(path)], options("texts"));
+    expect(more.tasks[0]).toMatchObject({ items: 2, resumed: 1 });
+    writeFileSync(path, "a\n\ncc");
+    const changed = evaluate(uniformModel().model, [textFileTask(path)], options("texts"));
+    await expect(changed).rejects.toMatchObject({ code: "OTHER_RUN", message: expect.stringContaining("the data") });
+  });
+
   test("results of another run or damaged ones are refused", async () => {
     const { model } = uniformModel();
     await evaluate(model, [letters], { ...options("other"), limit: 5 });
     const seeded = evaluate(model, [letters], { ...options("other"), seed: 1 });
-    await expect(seeded).rejects.toMatchObject({ code: "OTHER_RUN" });
+    await expect(seeded).rejects.toMatchObject({
+      code: "OTHER_RUN",
+      message: expect.stringContaining("another run: seed is 0 there and 1 here"),
+    });
     const another = evaluate(model, [letters], { ...options("other"), identity: "other weights" });
     await expect(another).rejects.toMatchObject({ code: "OTHER_RUN" });
     const path = join(folder, "other/letters.jsonl");

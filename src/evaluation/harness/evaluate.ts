@@ -1,4 +1,5 @@
 /** Runs tasks on a model: items in, answers scored, figures out. With a folder, every answer is kept and a run can go on later. */
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Model, ModelTokenizer } from "../../inference/index.ts";
 import { CongError, checkInteger } from "../../support/index.ts";
@@ -96,11 +97,15 @@ async function evaluateTask(
   const started = performance.now();
   const { seed, folder, signal } = options;
   const shots = options.shots ?? task.defaultShots ?? 0;
-  const items = await loadItems<{ readonly id: string }>(task, options);
+  const all = await loadAll<{ readonly id: string }>(task, options);
+  const items = drawn(all, options.limit, seed, task.name);
   const runner = runnerFor(model, tokenizer, task, items, options);
   const identity = options.identity ?? options.name;
   const run = { task: task.name, version: task.version, model: identity, seed, shots, ...runner.settings };
-  const file = folder === undefined ? undefined : await openResultFile(join(folder, `${task.name}.jsonl`), run);
+  const file =
+    folder === undefined
+      ? undefined
+      : await openResultFile(join(folder, `${task.name}.jsonl`), { ...run, data: digestOf(all) });
   try {
     const results = new Map<string, ResultRecord>(file?.done ?? []);
     const resumed = items.filter(({ id }) => results.has(id)).length;
@@ -132,12 +137,24 @@ export async function loadItems<Item extends { readonly id: string }>(
   task: Pick<Task, "name" | "defaultShots"> & { load(context: TaskContext): Promise<readonly Item[]> },
   options: Pick<EvaluateOptions, "seed" | "shots" | "limit" | "data">,
 ): Promise<readonly Item[]> {
-  const { seed = 0, shots = task.defaultShots ?? 0, limit, data } = options;
+  return drawn(await loadAll(task, options), options.limit, options.seed ?? 0, task.name);
+}
+
+/** Items before the limit. */
+async function loadAll<Item extends { readonly id: string }>(
+  task: Pick<Task, "name" | "defaultShots"> & { load(context: TaskContext): Promise<readonly Item[]> },
+  { seed = 0, shots = task.defaultShots ?? 0, data }: Pick<EvaluateOptions, "seed" | "shots" | "data">,
+): Promise<readonly Item[]> {
   const all = await task.load({ seed, shots, data });
-  if (all.length === 0) {
-    throw new CongError("NO_ITEMS", `${task.name} has no items`, { task: task.name }, "check the data it reads");
-  }
-  return limit === undefined ? all : drawn(all, limit, seed, task.name);
+  if (all.length > 0) return all;
+  throw new CongError("NO_ITEMS", `${task.name} has no items`, { task: task.name }, "check the data it reads");
+}
+
+/** Changes with the items: two files of one name, or of two dates, have the same ids, and not the same results. */
+function digestOf(items: readonly object[]): string {
+  const hash = createHash("sha256");
+  for (const item of items) hash.update(`${JSON.stringify(item)}\n`);
+  return hash.digest("hex").slice(0, 16);
 }
 
 function reportOf(
@@ -153,9 +170,9 @@ function reportOf(
   return { ...head, ...runner.summarize(results) };
 }
 
-/** `count` items drawn without regard to their order, which is kept. */
-function drawn<T>(items: readonly T[], count: number, seed: number, name: string): readonly T[] {
-  if (count >= items.length) return items;
+/** `count` items drawn without regard to their order, which is kept; without a count, all. */
+function drawn<T>(items: readonly T[], count: number | undefined, seed: number, name: string): readonly T[] {
+  if (count === undefined || count >= items.length) return items;
   const order = createRandom(seed).fork(`items of ${name}`).permutation(items.length).subarray(0, count);
   return [...order].sort((a, b) => a - b).map((i) => items[i]!);
 }

@@ -50,10 +50,31 @@ function checkRun(path: string, head: string, run: object): void {
   if (head === JSON.stringify(run)) return;
   throw new CongError(
     "OTHER_RUN",
-    `${path} holds results of another run: ${head.slice(0, 300)}`,
+    `${path} holds results of another run: ${differences(head, run)}`,
     { path, run },
-    "give another folder with --out, or delete this one",
+    "give another folder with --out, or delete this file to evaluate again",
   );
+}
+
+/** What is another than in the file: "seed is 0 there and 1 here". Long values, such as a model's files, only by name. */
+function differences(head: string, run: object): string {
+  const here = new Map<string, unknown>(Object.entries(run));
+  let there: Map<string, unknown>;
+  try {
+    there = new Map(Object.entries(JSON.parse(head) as object));
+  } catch {
+    return `its first line is ${head.slice(0, 100)}`;
+  }
+  const written = (value: unknown): string => JSON.stringify(value) ?? "not set";
+  return [...new Set([...there.keys(), ...here.keys()])]
+    .map((key) => [key, written(there.get(key)), written(here.get(key))] as const)
+    .filter(([, old, now]) => old !== now)
+    .map(([key, old, now]) =>
+      key === "data" || old.length + now.length > 80
+        ? `the ${key} is not the same`
+        : `${key} is ${old} there and ${now} here`,
+    )
+    .join(", ");
 }
 
 function parse<R extends ResultRecord>(path: string, line: string, number: number): R {
