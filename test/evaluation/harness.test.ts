@@ -13,6 +13,8 @@ import {
   reportTable,
   rhymeClass,
   rhymes,
+  type Scores,
+  type Task,
   type TextTask,
   tasks,
   textFileTask,
@@ -278,6 +280,37 @@ describe.skipIf(!existsSync(cmmluFolder))("CMMLU", () => {
     const { tasks: reports } = await evaluate(model, [tasks.cmmlu!], options);
     expect(reports[0]!.figures[0]!.chance).toBe(0.25);
     expect(reports[0]!.groups.length).toBeGreaterThan(15);
+  });
+});
+
+describe("tasks made by hand that no figure would show to be wrong", () => {
+  const ask = (task: Task) => evaluate(uniformModel({ write: () => "x" }).model, [task], { name: "x", data });
+  const item = { id: "0", context: "?", choices: ["a", "b"], answer: 0 };
+  test.each([
+    ["two items of one id", [item, { ...item, answer: 1 }], 'two items have the id "0"'],
+    ["an answer counted from 1", [{ ...item, answer: 2 }], "the answer 2"],
+    ["an empty choice", [{ ...item, choices: ["a", ""] }], 'the choices ["a",""]'],
+    ["no choice", [{ ...item, choices: [] }], "the choices []"],
+  ])("%s", async (_, items, message) => {
+    const asked = ask({ ...letters, load: async () => items });
+    await expect(asked).rejects.toMatchObject({ code: "BAD_TASK", message: expect.stringContaining(message) });
+  });
+  test("scores that are no shares, or have no title", async () => {
+    const scored = (scores: Scores): GenerationTask => ({
+      ...{ kind: "generation", name: "g", title: "g", titleZh: "g", version: 1, maxNewTokens: 1 },
+      scores: { good: { title: "good", titleZh: "好" } },
+      load: async () => [{ id: "0", prompt: "?" }],
+      score: () => scores,
+    });
+    await expect(ask(scored({ good: Number.NaN }))).rejects.toThrow("the score good = NaN");
+    await expect(ask(scored({ good: 50 }))).rejects.toThrow("the score good = 50");
+    await expect(ask(scored({ god: 1 }))).rejects.toThrow("the score god = 1");
+  });
+  test("two of one name", async () => {
+    const { model } = uniformModel();
+    await expect(evaluate(model, [letters, letters], { name: "x", data })).rejects.toThrow(
+      "two tasks are called letters",
+    );
   });
 });
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Model, ModelTokenizer } from "../../inference/index.ts";
 import { CongError, checkInteger } from "../../support/index.ts";
 import { createRandom } from "../../support/random.ts";
+import { checkItems, checkNames } from "./check-items.ts";
 import { openResultFile, type ResultRecord } from "./result-file.ts";
 import { type ItemRunner, runnerFor } from "./runners.ts";
 import type { Figure } from "./summary.ts";
@@ -62,12 +63,13 @@ export interface Evaluation {
   readonly tasks: readonly TaskReport[];
 }
 
-/** @throws CongError `NO_TOKENIZER`, `NO_ITEMS`, `OTHER_RUN`, `DATA_MISSING`, or what the model throws */
+/** @throws CongError `NO_TOKENIZER`, `NO_ITEMS`, `BAD_TASK`, `OTHER_RUN`, `DATA_MISSING`, or what the model throws */
 export async function evaluate(model: Model, tasks: readonly Task[], options: EvaluateOptions): Promise<Evaluation> {
   const { name, seed = 0, limit, shots } = options;
   if (limit !== undefined) checkInteger("evaluate", { limit }, { min: 1 });
   if (shots !== undefined) checkInteger("evaluate", { shots }, { min: 0 });
   checkInteger("evaluate", { seed }, { min: 0 });
+  checkNames(tasks);
   const tokenizer = tokenizerOf(model);
   const reports: TaskReport[] = [];
   for (const task of tasks) reports.push(await evaluateTask(model, tokenizer, task, { ...options, seed }));
@@ -131,10 +133,10 @@ async function evaluateTask(
 
 /**
  * The items of a task that a run with these options asks, so that a baseline can be asked the same.
- * @throws CongError `NO_ITEMS`, `DATA_MISSING`
+ * @throws CongError `NO_ITEMS`, `BAD_TASK`, `DATA_MISSING`
  */
 export async function loadItems<Item extends { readonly id: string }>(
-  task: Pick<Task, "name" | "defaultShots"> & { load(context: TaskContext): Promise<readonly Item[]> },
+  task: Pick<Task, "name" | "kind" | "defaultShots"> & { load(context: TaskContext): Promise<readonly Item[]> },
   options: Pick<EvaluateOptions, "seed" | "shots" | "limit" | "data">,
 ): Promise<readonly Item[]> {
   return drawn(await loadAll(task, options), options.limit, options.seed ?? 0, task.name);
@@ -142,12 +144,15 @@ export async function loadItems<Item extends { readonly id: string }>(
 
 /** Items before the limit. */
 async function loadAll<Item extends { readonly id: string }>(
-  task: Pick<Task, "name" | "defaultShots"> & { load(context: TaskContext): Promise<readonly Item[]> },
+  task: Pick<Task, "name" | "kind" | "defaultShots"> & { load(context: TaskContext): Promise<readonly Item[]> },
   { seed = 0, shots = task.defaultShots ?? 0, data }: Pick<EvaluateOptions, "seed" | "shots" | "data">,
 ): Promise<readonly Item[]> {
   const all = await task.load({ seed, shots, data });
-  if (all.length > 0) return all;
-  throw new CongError("NO_ITEMS", `${task.name} has no items`, { task: task.name }, "check the data it reads");
+  if (all.length === 0) {
+    throw new CongError("NO_ITEMS", `${task.name} has no items`, { task: task.name }, "check the data it reads");
+  }
+  checkItems(task, all);
+  return all;
 }
 
 /** Changes with the items: two files of one name, or of two dates, have the same ids, and not the same results. */

@@ -3,6 +3,7 @@ import type { Model, ModelTokenizer } from "../../inference/index.ts";
 import { CongError } from "../../support/index.ts";
 import { createRandom } from "../../support/random.ts";
 import { applyChatTemplate, type ChatTemplate, resolveTemplate, stopIds } from "../../tokenizers/index.ts";
+import { checkScores } from "./check-items.ts";
 import { splitIds } from "./encode.ts";
 import { logLikelihoods } from "./log-likelihood.ts";
 import type { ResultRecord } from "./result-file.ts";
@@ -139,7 +140,9 @@ function generationRunner(
         const text = answers[row]!.text ?? "";
         const output = template === undefined ? text : (template.parseReply(text).message.content ?? "");
         const group = item.group === undefined ? {} : { group: item.group };
-        return { id: item.id, ...group, output, scores: task.score(item, output) };
+        const scores = task.score(item, output);
+        checkScores(task.name, Object.keys(task.scores), item.id, scores);
+        return { id: item.id, ...group, output, scores };
       });
     },
     summarize(records) {
