@@ -137,6 +137,27 @@ test("text: a model to which all bytes are alike needs log2 V bits for each", as
   expect(perplexity!.value).toBeCloseTo(model.config.vocabulary, 1);
 });
 
+test("a task without solved examples is not reported to have been asked with some", async () => {
+  const { model } = uniformModel();
+  const options = { name: "x", data, shots: 3 };
+  const { tasks: reports } = await evaluate(
+    model,
+    [
+      { ...letters, takesShots: false },
+      { ...letters, name: "l" },
+    ],
+    options,
+  );
+  expect(reports.map(({ shots }) => shots)).toEqual([0, 3]);
+  expect(reports.map(({ warnings }) => warnings.join())).toEqual([expect.stringContaining("no solved examples"), ""]);
+  expect(Object.values(tasks).map(({ name, takesShots }) => [name, takesShots ?? true])).toEqual([
+    ["cmmlu", true],
+    ["poem-surprise", false],
+    ["poem-next-line", false],
+    ["poem-form", false],
+  ]);
+});
+
 describe("results that are kept", () => {
   const options = (name: string) => ({ name: "m", data, folder: join(folder, name) });
 
@@ -272,6 +293,11 @@ describe.skipIf(!existsSync(cmmluFolder))("CMMLU", () => {
     expect(first!.context.endsWith("D. 资金\n答案是：")).toBe(true);
     expect(first!.choices[first!.answer]).toBe("B");
     expect(items.some(({ context: text }) => /关于[a-z]/.test(text.slice(0, 10)))).toBe(false);
+  });
+
+  test("more solved questions than there are cannot be shown", async () => {
+    const asked = (tasks.cmmlu as ChoiceTask).load({ seed: 0, shots: 6, data: () => cmmluFolder });
+    await expect(asked).rejects.toThrow("6 shots, and agronomy has 5 solved questions");
   });
 
   test("a model that always says A sits near chance", async () => {

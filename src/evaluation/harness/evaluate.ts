@@ -98,7 +98,7 @@ async function evaluateTask(
 ): Promise<TaskReport> {
   const started = performance.now();
   const { seed, folder, signal } = options;
-  const shots = options.shots ?? task.defaultShots ?? 0;
+  const shots = shotsOf(task, options.shots);
   const all = await loadAll<{ readonly id: string }>(task, options);
   const items = drawn(all, options.limit, seed, task.name);
   const runner = runnerFor(model, tokenizer, task, items, options);
@@ -125,7 +125,9 @@ async function evaluateTask(
       options.onProgress?.(task.name, done, items.length);
     }
     const ordered = items.map(({ id }) => results.get(id)!);
-    return reportOf(task, shots, resumed, (performance.now() - started) / 1000, runner, ordered);
+    const report = reportOf(task, shots, resumed, (performance.now() - started) / 1000, runner, ordered);
+    if (shots === (options.shots ?? shots)) return report;
+    return { ...report, warnings: [...report.warnings, "--shots changes nothing: this task has no solved examples"] };
   } finally {
     await file?.close();
   }
@@ -141,6 +143,9 @@ export async function loadItems<Item extends { readonly id: string }>(
 ): Promise<readonly Item[]> {
   return drawn(await loadAll(task, options), options.limit, options.seed ?? 0, task.name);
 }
+
+const shotsOf = ({ takesShots, defaultShots = 0 }: Pick<Task, "takesShots" | "defaultShots">, wanted = defaultShots) =>
+  takesShots === false ? 0 : wanted;
 
 /** Items before the limit. */
 async function loadAll<Item extends { readonly id: string }>(

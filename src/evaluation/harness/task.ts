@@ -23,6 +23,8 @@ interface TaskBase<Item> {
   readonly version: number;
   /** The number of solved examples when the user names none. Default 0. */
   readonly defaultShots?: number | undefined;
+  /** Whether solved examples can stand before a question. Default true. */
+  readonly takesShots?: false | undefined;
   /** All items in a fixed order. */
   load(context: TaskContext): Promise<readonly Item[]>;
 }

@@ -38,6 +38,7 @@ export const cmmlu: ChoiceTask = {
       const number = counts.get(subject) ?? 0;
       counts.set(subject, number + 1);
       const solved = examples.filter((example) => example.subject === subject).slice(0, shots);
+      if (solved.length < shots) throw tooManyShots(subject, solved.length, shots);
       const shown = solved.map((example) => `${written(example)}${example.answer}\n\n`).join("");
       return {
         id: `${subject}/${number}`,
@@ -49,6 +50,14 @@ export const cmmlu: ChoiceTask = {
     });
   },
 };
+
+const tooManyShots = (subject: string, most: number, shots: number): CongError =>
+  new CongError(
+    "BAD_ARGUMENT",
+    `cmmlu: ${shots} shots, and ${subject} has ${most} solved questions`,
+    { subject, most, shots },
+    `give --shots ${most} or fewer`,
+  );
 
 function answerOf({ answer, question }: Question): number {
   const index = (letters as readonly string[]).indexOf(answer);

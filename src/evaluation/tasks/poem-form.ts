@@ -37,6 +37,7 @@ export const poemFormTask = ({
   noteZh:
     "平仄与押韵按现代普通话读音（pinyin-pro，押韵依中华新韵）判断，只计体裁正确的诗；参照线是同题原作在同一规则下的得分。",
   version: 1,
+  takesShots: false,
   scores: {
     form: { title: "right form", titleZh: "体裁正确" },
     tones: { title: "tonal rules kept", titleZh: "合平仄" },

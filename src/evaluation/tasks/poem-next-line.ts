@@ -15,6 +15,7 @@ export const poemNextLineTask = ({ split = "test" }: PoemTaskOptions = {}): Choi
   note: "Distractors stand at the same place in other unseen poems of the same form: length and punctuation tell nothing.",
   noteZh: "干扰项取自同体裁其他未见过的诗的同一位置，字数与标点不透露答案。",
   version: 2,
+  takesShots: false,
   // Plain likelihood prefers lines of common words, whatever stands before them.
   byInformation: true,
   async load({ seed, data }) {

@@ -10,6 +10,7 @@ export const poemSurpriseTask = ({ split = "test" }: PoemTaskOptions = {}): Text
   note: "Han characters and punctuation of the whole body after the prompt tokens; no title.",
   noteZh: "提示词元之后的整首正文（汉字与标点），不含题目。",
   version: 1,
+  takesShots: false,
   async load({ data }) {
     return (await readPoems({ data }, split)).map(({ id, text }) => ({ id, text }));
   },

@@ -22,6 +22,7 @@ export function textFileTask(path: string): TextTask {
     title: `surprise at ${name}`,
     titleZh: `${name} 的困惑度`,
     version: 1,
+    takesShots: false,
     async load() {
       const texts = await readTexts(path);
       return texts.filter((text) => text !== "").map((text, i): TextItem => ({ id: `text-${i}`, text }));
