@@ -105,6 +105,19 @@ describe("choices", () => {
     expect(reports[0]!.figures[0]!.value).toBe(0.5);
   });
 
+  test("choices without anything before them, for a tokenizer that puts nothing there either", async () => {
+    // Only behind the token that stands for the start is "a" likelier than "b".
+    const { model, tokenizer } = uniformModel({ score: (before, next) => (before[0] === 1000 && next === 97 ? 1 : 0) });
+    expect(tokenizer.encode("")).toEqual([]);
+    const start: ChoiceTask = {
+      ...letters,
+      byInformation: true,
+      load: async () => [{ id: "0", context: "", choices: ["b", "a"], answer: 1 }],
+    };
+    const { tasks: reports } = await evaluate(model, [start], { name: "x", data });
+    expect(reports[0]!.figures[0]).toMatchObject({ name: "accuracy", value: 1 });
+  });
+
   test("per byte, a long choice is not at a disadvantage", async () => {
     // Every token costs the same, so the shortest choice wins by sum.
     const longer: ChoiceTask = {

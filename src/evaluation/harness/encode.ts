@@ -24,6 +24,17 @@ export function splitIds(tokenizer: ModelTokenizer, context: string, continuatio
   return { context: [...framed.slice(0, before), ...whole.slice(0, shared)], target: whole.slice(shared) };
 }
 
+/** `splitIds` for text that may stand at the very start: something is before it also where the tokenizer puts nothing there. */
+export function splitIdsFromStart(
+  tokenizer: ModelTokenizer,
+  endIds: readonly number[],
+  context: string,
+  continuation: string,
+): SplitIds {
+  const split = splitIds(tokenizer, context, continuation);
+  return split.context.length > 0 ? split : { ...split, context: openingIds(tokenizer, endIds) };
+}
+
 /** The tokens before every text; where the model has none, the one that ends texts stands for the start. */
 export function openingIds(tokenizer: ModelTokenizer, endIds: readonly number[]): readonly number[] {
   const framed = tokenizer.encode("");

@@ -4,7 +4,7 @@ import { CongError } from "../../support/index.ts";
 import { createRandom } from "../../support/random.ts";
 import { applyChatTemplate, type ChatTemplate, resolveTemplate, stopIds } from "../../tokenizers/index.ts";
 import { checkScores } from "./check-items.ts";
-import { splitIds } from "./encode.ts";
+import { splitIdsFromStart } from "./encode.ts";
 import { logLikelihoods } from "./log-likelihood.ts";
 import type { ResultRecord } from "./result-file.ts";
 import {
@@ -78,7 +78,9 @@ function choiceRunner(
       const asked = (before: (item: ChoiceItem) => string) =>
         logLikelihoods(
           model,
-          all.flatMap((item) => item.choices.map((choice) => splitIds(tokenizer, before(item), choice))),
+          all.flatMap((item) =>
+            item.choices.map((choice) => splitIdsFromStart(tokenizer, model.endIds, before(item), choice)),
+          ),
           { signal },
         );
       const found = await asked(({ context }) => context);
