@@ -130,6 +130,16 @@ describe("choices", () => {
       ["accuracy", 0],
       ["accuracy_per_byte", 1],
     ]);
+    const grouped: ChoiceTask = {
+      ...longer,
+      main: "per-byte",
+      byInformation: true,
+      load: async () => [{ id: "0", context: "?", choices: ["a", "bb"], answer: 1, group: "g" }],
+    };
+    const { tasks: leading } = await evaluate(model, [grouped], { name: "x", data });
+    // The groups say the same as the figure above them.
+    expect(leading[0]!.figures[0]).toMatchObject({ name: "accuracy_per_byte", value: 1 });
+    expect(leading[0]!.groups).toEqual([{ group: "g", items: 1, value: 1 }]);
   });
 });
 

@@ -14,6 +14,8 @@ import {
   type GenerationResult,
   generationFigures,
   groupAccuracies,
+  isRight,
+  isRightPerByte,
   type TextResult,
   textFigures,
 } from "./summary.ts";
@@ -104,10 +106,12 @@ function choiceRunner(
     summarize(records) {
       const results = records as readonly (ChoiceResult & { readonly cut: number })[];
       const figures = choiceFigures(results, seed);
+      const leading = main === "sum" ? "accuracy" : "accuracy_per_byte";
       const cut = results.filter((result) => result.cut > 0).length;
       return {
-        figures: main === "sum" ? figures : [...figures].reverse(),
-        groups: groupAccuracies(results),
+        // A stable sort: the others keep their order.
+        figures: [...figures].sort((a, b) => Number(b.name === leading) - Number(a.name === leading)),
+        groups: groupAccuracies(results, main === "sum" ? isRight : isRightPerByte),
         samples: [],
         warnings:
           cut === 0 ? [] : [`${cut} of ${results.length} prompts were longer than the context and lost their start`],

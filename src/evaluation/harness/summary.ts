@@ -85,8 +85,11 @@ export function choiceFigures(results: readonly ChoiceResult[], seed: number): F
   ];
 }
 
-/** Accuracy in each group, in the order of their names. */
-export function groupAccuracies(results: readonly ChoiceResult[]): { group: string; items: number; value: number }[] {
+/** Accuracy in each group, in the order of their names, by the way to compare that the report leads with. */
+export function groupAccuracies(
+  results: readonly ChoiceResult[],
+  right: (result: ChoiceResult) => boolean,
+): { group: string; items: number; value: number }[] {
   const groups = new Map<string, ChoiceResult[]>();
   for (const result of results) {
     if (result.group === undefined) continue;
@@ -94,7 +97,7 @@ export function groupAccuracies(results: readonly ChoiceResult[]): { group: stri
   }
   return [...groups]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([group, own]) => ({ group, items: own.length, value: own.filter(isRight).length / own.length }));
+    .map(([group, own]) => ({ group, items: own.length, value: own.filter(right).length / own.length }));
 }
 
 /** Resamples of items that came out alike are alike too: their interval would be a point, however few they are. */
