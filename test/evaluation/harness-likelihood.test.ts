@@ -67,6 +67,11 @@ test("models that read whole texts are refused", async () => {
   await expect(logLikelihoods(model, [{ context: [1], target: [2] }])).rejects.toMatchObject({ code: "CANNOT_SCORE" });
 });
 
+test("a model that gives NaN is refused, not found wrong", async () => {
+  const { model } = uniformModel({ score: (_, next) => (next === 7 ? Number.NaN : 0) });
+  await expect(logLikelihoods(model, [{ context: [1], target: [2] }])).rejects.toMatchObject({ code: "NOT_FINITE" });
+});
+
 describe("where a text ends", () => {
   const plain = byteTokenizer(glmTokens);
   /** Merges "a" and "b" into one token, 300, and puts [gMASK] <sop> before or behind. */

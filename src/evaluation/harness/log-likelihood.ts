@@ -36,7 +36,10 @@ interface Row {
   readonly targets: { readonly pair: number; readonly from: number; readonly ids: readonly number[] }[];
 }
 
-/** @throws CongError `CANNOT_SCORE` for models that do not predict, `BAD_ARGUMENT` for an empty context or continuation */
+/**
+ * @throws CongError `CANNOT_SCORE` for models that do not predict, `NOT_FINITE` for those that give no numbers, `BAD_ARGUMENT` for
+ * an empty context or continuation
+ */
 export async function logLikelihoods(
   model: Model,
   pairs: readonly SplitIds[],
@@ -70,6 +73,7 @@ export async function logLikelihoods(
           sum += scores[id]! - logSum;
           isGreedy &&= scores[id]! === largest;
         });
+        if (Number.isNaN(sum)) throw notFinite(pair);
         found[pair] = { logProbability: sum, tokens: ids.length, isGreedy, cut: cut[pair]!.cut };
         done++;
       }
@@ -156,6 +160,15 @@ function summary(scores: Float32Array): { logSum: number; largest: number } {
   for (let i = 0; i < scores.length; i++) sum += Math.exp(scores[i]! - largest);
   return { logSum: largest + Math.log(sum), largest };
 }
+
+/** NaN is not larger than anything: without this, a broken model would be one that is always wrong. */
+const notFinite = (pair: number): CongError =>
+  new CongError(
+    "NOT_FINITE",
+    `logLikelihoods: the model's scores for pair ${pair} are NaN or infinite`,
+    { pair },
+    "its weights are broken or overflow in this precision: try --dtype float32, or an earlier checkpoint",
+  );
 
 const cannotScore = ({ config }: Model): CongError =>
   new CongError(
