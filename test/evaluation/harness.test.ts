@@ -355,6 +355,16 @@ describe("tasks made by hand that no figure would show to be wrong", () => {
     await expect(ask(scored({ good: 50 }))).rejects.toThrow("the score good = 50");
     await expect(ask(scored({ god: 1 }))).rejects.toThrow("the score god = 1");
   });
+  test("an empty text", async () => {
+    const texts: TextTask = {
+      ...{ kind: "text", name: "t", title: "t", titleZh: "t", version: 1 },
+      load: async () => [
+        { id: "0", text: "a" },
+        { id: "1", text: "" },
+      ],
+    };
+    await expect(ask(texts)).rejects.toThrow('t: the text of item "1" is empty');
+  });
   test("two of one name", async () => {
     const { model } = uniformModel();
     await expect(evaluate(model, [letters, letters], { name: "x", data })).rejects.toThrow(

@@ -1,6 +1,6 @@
 /** What a task made by hand can get wrong without any figure showing it: checked once, where items and scores come in. */
 import { CongError } from "../../support/index.ts";
-import type { ChoiceItem, Scores, Task } from "./task.ts";
+import type { ChoiceItem, Scores, Task, TextItem } from "./task.ts";
 
 /** @throws CongError `BAD_TASK` for names that occur twice: results are kept and shown under them */
 export function checkNames(tasks: readonly Pick<Task, "name">[]): void {
@@ -14,7 +14,7 @@ export function checkNames(tasks: readonly Pick<Task, "name">[]): void {
   );
 }
 
-/** @throws CongError `BAD_TASK` for ids that occur twice, and for choices that nobody could answer rightly */
+/** @throws CongError `BAD_TASK` for ids that occur twice, for choices that nobody could answer rightly, for empty texts */
 export function checkItems(
   { name, kind }: Pick<Task, "name" | "kind">,
   items: readonly { readonly id: string }[],
@@ -28,6 +28,7 @@ export function checkItems(
       "results are kept by id: give every item its own",
     );
   }
+  if (kind === "text") checkTexts(name, items as readonly TextItem[]);
   if (kind !== "choice") return;
   for (const { id, choices, answer } of items as readonly ChoiceItem[]) {
     const isSound =
@@ -40,6 +41,18 @@ export function checkItems(
       "wanted at least two choices, none of them empty, and the index of the right one, from 0",
     );
   }
+}
+
+/** An empty text has no characters to spread its surprise over: a resample of such texts would have no score. */
+function checkTexts(task: string, items: readonly TextItem[]): void {
+  const empty = items.find(({ text }) => text === "");
+  if (empty === undefined) return;
+  throw new CongError(
+    "BAD_TASK",
+    `${task}: the text of item ${JSON.stringify(empty.id)} is empty`,
+    { task, id: empty.id },
+    "leave it out: there is nothing in it to predict",
+  );
 }
 
 /** @throws CongError `BAD_TASK` for scores that are no shares or that the task does not name */
