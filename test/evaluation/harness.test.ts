@@ -373,6 +373,10 @@ describe("tasks made by hand that no figure would show to be wrong", () => {
   });
 });
 
-test("data that is not here is asked for by name", () => {
+test("data that is not here is asked for by name, before the tasks that have theirs", async () => {
+  const { model, calls } = uniformModel();
+  const asked = evaluate(model, [letters, tasks.cmmlu!], { name: "x", data: dataFolders({ cmmlu: "nowhere" }) });
+  await expect(asked).rejects.toMatchObject({ code: "DATA_MISSING" });
+  expect(calls()).toBe(0);
   expect(() => dataFolders()("cmmlu-nowhere")).toThrow(/--data cmmlu-nowhere=DIR/);
 });

@@ -63,6 +63,10 @@ export interface Evaluation {
   readonly tasks: readonly TaskReport[];
 }
 
+interface AnyItem {
+  readonly id: string;
+}
+
 /** @throws CongError `NO_TOKENIZER`, `NO_ITEMS`, `BAD_TASK`, `OTHER_RUN`, `DATA_MISSING`, or what the model throws */
 export async function evaluate(model: Model, tasks: readonly Task[], options: EvaluateOptions): Promise<Evaluation> {
   const { name, seed = 0, limit, shots } = options;
@@ -71,8 +75,11 @@ export async function evaluate(model: Model, tasks: readonly Task[], options: Ev
   checkInteger("evaluate", { seed }, { min: 0 });
   checkNames(tasks);
   const tokenizer = tokenizerOf(model);
+  // All data first: what is missing should not be missed when the tasks before have taken their hours.
+  const loaded: (readonly [Task, readonly AnyItem[]])[] = [];
+  for (const task of tasks) loaded.push([task, await loadAll<AnyItem>(task, { ...options, seed })]);
   const reports: TaskReport[] = [];
-  for (const task of tasks) reports.push(await evaluateTask(model, tokenizer, task, { ...options, seed }));
+  for (const [task, all] of loaded) reports.push(await evaluateTask(model, tokenizer, task, all, { ...options, seed }));
   const { dtype, config } = model;
   return { name, family: config.family, dtype, seed, date: new Date().toISOString(), tasks: reports };
 }
@@ -94,12 +101,12 @@ async function evaluateTask(
   model: Model,
   tokenizer: ModelTokenizer,
   task: Task,
+  all: readonly AnyItem[],
   options: EvaluateOptions & { readonly seed: number },
 ): Promise<TaskReport> {
   const started = performance.now();
   const { seed, folder, signal } = options;
   const shots = shotsOf(task, options.shots);
-  const all = await loadAll<{ readonly id: string }>(task, options);
   const items = drawn(all, options.limit, seed, task.name);
   const runner = runnerFor(model, tokenizer, task, items, options);
   const identity = options.identity ?? options.name;
