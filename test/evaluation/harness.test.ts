@@ -373,6 +373,12 @@ describe("tasks made by hand that no figure would show to be wrong", () => {
   });
 });
 
+test("a file of texts that is not there is not blamed on --data alone", async () => {
+  await expect(textFileTask(join(folder, "nowhere.jsonl")).load(context)).rejects.toThrow(
+    "given with --data or --text",
+  );
+});
+
 test("data that is not here is asked for by name, before the tasks that have theirs", async () => {
   const { model, calls } = uniformModel();
   const asked = evaluate(model, [letters, tasks.cmmlu!], { name: "x", data: dataFolders({ cmmlu: "nowhere" }) });

@@ -12,7 +12,12 @@ export async function readTaskRecords<Field extends string>(
   fields: readonly Field[],
 ): Promise<Readonly<Record<Field, string>>[]> {
   const bytes = await readFile(path).catch((error: Error) => {
-    throw new CongError("DATA_MISSING", `cannot read ${path}: ${error.message}`, { path }, "check --data");
+    throw new CongError(
+      "DATA_MISSING",
+      `cannot read ${path}: ${error.message}`,
+      { path },
+      "check the path given with --data or --text",
+    );
   });
   const text = (path.endsWith(".gz") ? unpacked(path, bytes) : bytes).toString("utf8");
   return text
