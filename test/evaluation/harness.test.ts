@@ -2,6 +2,7 @@
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   type ChoiceTask,
@@ -9,6 +10,7 @@ import {
   evaluate,
   type GenerationTask,
   hasForm,
+  readTexts,
   reportHtml,
   reportTable,
   rhymeClass,
@@ -371,6 +373,12 @@ describe("tasks made by hand that no figure would show to be wrong", () => {
       "two tasks are called letters",
     );
   });
+});
+
+test("a packed file of paragraphs is unpacked, not read as it stands", async () => {
+  const path = join(folder, "packed.txt.gz");
+  writeFileSync(path, gzipSync("春眠不觉晓\n\n处处闻啼鸟"));
+  expect(await readTexts(path)).toEqual(["春眠不觉晓", "处处闻啼鸟"]);
 });
 
 test("a file of texts that is not there is not blamed on --data alone", async () => {

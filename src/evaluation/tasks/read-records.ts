@@ -11,6 +11,19 @@ export async function readTaskRecords<Field extends string>(
   path: string,
   fields: readonly Field[],
 ): Promise<Readonly<Record<Field, string>>[]> {
+  const text = await readTaskText(path);
+  return text
+    .split("\n")
+    .map((line, i) => [line, i + 1] as const)
+    .filter(([line]) => line.trim() !== "")
+    .map(([line, number]) => checked(path, line, number, fields));
+}
+
+/**
+ * The text of a file, packed with gzip or not.
+ * @throws CongError `DATA_MISSING`, `BAD_RECORD` for what is no gzip file
+ */
+export async function readTaskText(path: string): Promise<string> {
   const bytes = await readFile(path).catch((error: Error) => {
     throw new CongError(
       "DATA_MISSING",
@@ -19,12 +32,7 @@ export async function readTaskRecords<Field extends string>(
       "check the path given with --data or --text",
     );
   });
-  const text = (path.endsWith(".gz") ? unpacked(path, bytes) : bytes).toString("utf8");
-  return text
-    .split("\n")
-    .map((line, i) => [line, i + 1] as const)
-    .filter(([line]) => line.trim() !== "")
-    .map(([line, number]) => checked(path, line, number, fields));
+  return (path.endsWith(".gz") ? unpacked(path, bytes) : bytes).toString("utf8");
 }
 
 function unpacked(path: string, bytes: Buffer): Buffer {

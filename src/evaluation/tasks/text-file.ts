@@ -1,16 +1,12 @@
-/** Perplexity on the user's own texts: a JSONL file with `text`, or a text file of paragraphs. */
-import { readFile } from "node:fs/promises";
+/** Perplexity on the user's own texts: a JSONL file with `text`, or a text file of paragraphs; either may be packed with gzip. */
 import { basename } from "node:path";
-import { CongError } from "../../support/index.ts";
 import type { TextItem, TextTask } from "../harness/task.ts";
-import { readTaskRecords } from "./read-records.ts";
+import { readTaskRecords, readTaskText } from "./read-records.ts";
 
 /** The texts of a file; paragraphs of a plain text file are separated by empty lines. */
 export async function readTexts(path: string): Promise<string[]> {
   if (/\.jsonl(?:\.gz)?$/.test(path)) return (await readTaskRecords(path, ["text"])).map(({ text }) => text);
-  const text = await readFile(path, "utf8").catch((error: Error) => {
-    throw new CongError("DATA_MISSING", `cannot read ${path}: ${error.message}`, { path }, "check the path");
-  });
+  const text = await readTaskText(path);
   return text.split(/\n\s*\n/).filter((paragraph) => paragraph.trim() !== "");
 }
 
