@@ -32,7 +32,8 @@ export function installLlamaCpp() {
   if (existsSync(`${here}node_modules/${name}/package.json`)) return true;
   console.error("Installing node-llama-cpp (85 MB) …");
   const { version } = JSON.parse(readFileSync(`${here}package-lock.json`, "utf8")).packages[`node_modules/${name}`];
-  return npm("ci", "--omit=optional") && npm("install", "--no-save", "--omit=optional", `${name}@${version}`);
+  // Not `npm ci`: it refuses a lock without the optional packages of other platforms, of which a registry may lack some.
+  return npm("install", "--no-save", "--omit=optional", `${name}@${version}`);
 }
 
 function npm(...command) {
