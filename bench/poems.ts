@@ -42,7 +42,6 @@ const oneHour = {
     length: 128,
     batch: 32,
     steps: 3200,
-    warmupSteps: 100,
     // Muon for the hidden matrices, AdamW at a tenth of its rate for the rest.
     optimizer: { name: "muon", weightDecay: 0.1, fallbackRate: 0.1 },
     learningRate: 0.02,
@@ -124,6 +123,7 @@ async function pretrained(
   const vocabularySize = Number(options.get("vocabulary") ?? 7000);
   await trainTokenizer({ files: [poemFile("train")], out: tokenizerFolder, vocabularySize, words: "characters" });
   const minutes = options.get("minutes");
+  const steps = minutes === undefined ? Number(options.get("steps") ?? oneHour.training.steps) : null;
   const settings = resolveSettings(pretrainSettings, {
     ...oneHour,
     depth: Number(options.get("depth") ?? oneHour.depth),
@@ -135,7 +135,8 @@ async function pretrained(
     data: { train: [poemFile("train")], valid: [poemFile("valid")] },
     training: {
       ...oneHour.training,
-      steps: minutes === undefined ? Number(options.get("steps") ?? oneHour.training.steps) : null,
+      steps,
+      warmupSteps: steps === null ? null : Math.min(100, Math.ceil(steps / 10)),
     },
   }).values;
   const summary = await pretrain(settings, { say });
